@@ -45,9 +45,7 @@ def named_leaves(tree: PyTree) -> dict[str, Any]:
     >>> named_leaves({"layers": [{"w": 1}, {"w": 2}]})
     {'layers.0.w': 1, 'layers.1.w': 2}
     """
-    leaves = {
-        path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)
-    }
+    leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)}
     if isinstance(tree, dict) and leaves.keys() == tree.keys():
         return {name: leaves[name] for name in tree}
     return leaves

@@ -115,17 +115,13 @@ def _structure_report(actual: PyTree, expected: PyTree) -> list[str]:
     return [report]
 
 
-def _attribute_report(
-    a: Any, e: Any, allow_subclasses: bool, check_device: bool, check_dtype: bool
-) -> str | None:
+def _attribute_report(a: Any, e: Any, allow_subclasses: bool, check_device: bool, check_dtype: bool) -> str | None:
     if (a is None) != (e is None):
         return f"None mismatch: {_kind(a)} is not {_kind(e)}"
     if a is None:
         return None
     if not allow_subclasses and type(a) is not type(e):
-        return (
-            f"Except for Python scalars, type equality is required, but got {type(a)} and {type(e)} instead."
-        )
+        return f"Except for Python scalars, type equality is required, but got {type(a)} and {type(e)} instead."
     if np.shape(a) != np.shape(e):
         return f"The values for attribute 'shape' do not match: {np.shape(a)} != {np.shape(e)}."
     if check_dtype and dtype_of(a) != dtype_of(e):
@@ -139,9 +135,7 @@ def _kind(leaf: Any) -> str:
     return "None (no gradient)" if leaf is None else f"{dtype_of(leaf)}{list(np.shape(leaf))}"
 
 
-def _value_report(
-    a: Any, e: Any, rtol: float | None, atol: float | None, equal_nan: bool
-) -> tuple[float, str | None]:
+def _value_report(a: Any, e: Any, rtol: float | None, atol: float | None, equal_nan: bool) -> tuple[float, str | None]:
     if rtol is None or atol is None:
         rtol, atol = default_tolerances(a, e)
     a, e = np.asarray(a), np.asarray(e)

@@ -1,0 +1,36 @@
+"""Dtypes that are given are kept: JAX narrows 64 bits to 32 in silence unless x64 is on; here that is an error."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgrad._core.errors import explain
+
+
+def x64_enabled() -> bool:
+    """Whether JAX computes in 64 bits at this point (a setting of JAX's own, also a context manager)."""
+    return bool(jax.config.jax_enable_x64)
+
+
+def keep_dtype(dtype: Any) -> np.dtype:
+    """``dtype`` as numpy's, refused if JAX would narrow it.
+
+    Raises:
+        TypeError: a 64-bit dtype was asked for while JAX's x64 mode is off.
+
+    >>> keep_dtype(jnp.bfloat16)
+    dtype(bfloat16)
+    """
+    wanted = jnp.dtype(dtype)
+    if jax.dtypes.canonicalize_dtype(wanted) != wanted:
+        raise TypeError(
+            explain(
+                f"{wanted} needs JAX's 64-bit mode, which is off",
+                got=wanted,
+                expected=jax.dtypes.canonicalize_dtype(wanted),
+                remedy="jax.config.update('jax_enable_x64', True), or `with jax.enable_x64(True):`",
+            )
+        )
+    return np.dtype(wanted)
