@@ -1,0 +1,60 @@
+"""From a module to the dicts that are trained: every variable under torch's dotted name, in torch's order."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flax import nnx
+
+from jaxgrad._core.types import Buffers, Params
+
+
+def extract(model: nnx.Module) -> tuple[Params, Buffers]:
+    """The parameters and the buffers of a module, as flat dicts under the keys of torch's ``state_dict()``.
+
+    After ``dict(model.named_parameters())`` and ``dict(model.named_buffers())``: a variable that two modules share
+    is listed once, under its first name. Flax's ``nnx.Param`` are parameters; every other ``nnx.Variable`` is a
+    buffer, except the state of flax's own random streams, which stays in the module.
+
+    Args:
+        model: any NNX module.
+
+    >>> from jaxgrad import func, nn, random
+    >>> rngs = nn.Rngs(random.manual_seed(0))
+    >>> params, buffers = func.extract(nn.Sequential(nn.Linear(3, 4, rngs=rngs), nn.ReLU()))
+    >>> {name: value.shape for name, value in params.items()}, buffers
+    ({'0.weight': (4, 3), '0.bias': (4,)}, {})
+
+    Source: torch/nn/modules/module.py, ``named_parameters`` and ``named_buffers``.
+    """
+    params: Params = {}
+    buffers: Buffers = {}
+    seen: set[int] = set()
+    for name, variable in named_variables(model):
+        if id(variable) in seen:
+            continue
+        seen.add(id(variable))
+        (params if isinstance(variable, nnx.Param) else buffers)[name] = variable.get_value()
+    return params, buffers
+
+
+def named_variables(module: Any, prefix: str = "") -> Iterator[tuple[str, nnx.Variable]]:
+    """Every variable below a module with its dotted name, shared ones under each of their names.
+
+    Torch's order: a module's own parameters, then its own buffers, then its children.
+    """
+    items = _attributes(module)
+    own = [(name, value) for name, value in items if isinstance(value, nnx.Variable)]
+    own = [pair for pair in own if not isinstance(pair[1], nnx.RngState)]
+    for name, variable in sorted(own, key=lambda pair: not isinstance(pair[1], nnx.Param)):
+        yield prefix + name, variable
+    for name, value in items:
+        if isinstance(value, nnx.Module | nnx.List | nnx.Dict | list | tuple | dict):
+            yield from named_variables(value, f"{prefix}{name}.")
+
+
+def _attributes(module: Any) -> list[tuple[str, Any]]:
+    if isinstance(module, dict):
+        return [(str(name), value) for name, value in module.items()]
+    if isinstance(module, list | tuple | nnx.List):
+        return [(str(i), value) for i, value in enumerate(module)]
+    return [(name, value) for name, value in vars(module).items() if not name.startswith("_")]

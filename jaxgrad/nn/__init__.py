@@ -1,0 +1,26 @@
+"""Modules, functions and initial values, after ``torch.nn``.
+
+- ``nn.functional``: what layers and losses compute, as functions
+- ``nn.init``: initial values, drawn in torch's order
+- ``nn.utils``: clipping of gradients, parameters as one vector
+- the modules themselves, built with ``rngs=nn.Rngs(generator)``
+"""
+
+from jaxgrad.nn import functional, init
+from jaxgrad.nn.modules import Flatten, Identity, Linear, Module, ReLU, Sequential
+from jaxgrad.nn.parameter import Buffer, Parameter
+from jaxgrad.nn.rngs import Rngs
+
+__all__ = [
+    "Buffer",
+    "Flatten",
+    "Identity",
+    "Linear",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Rngs",
+    "Sequential",
+    "functional",
+    "init",
+]

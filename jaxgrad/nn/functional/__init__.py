@@ -1,0 +1,18 @@
+"""Functions of ``torch.nn.functional``, pure, one family a file."""
+
+from jaxgrad.nn.functional.activation import log_softmax, relu
+from jaxgrad.nn.functional.linear import linear
+from jaxgrad.nn.functional.loss_binary_cross_entropy import binary_cross_entropy_with_logits
+from jaxgrad.nn.functional.loss_cross_entropy import cross_entropy
+from jaxgrad.nn.functional.loss_mse import mse_loss
+from jaxgrad.nn.functional.loss_nll import nll_loss
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+]

@@ -1,0 +1,90 @@
+"""The affine map ``y = x A^T + b`` in torch's layout: the weight is (out, in)."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxgrad._core.dtypes import torch_name
+from jaxgrad._core.errors import explain
+from jaxgrad._core.shapes import along
+from jaxgrad._core.types import Array
+
+
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
+    r"""Mirror of ``torch.nn.functional.linear``: :math:`y = x A^T + b`.
+
+    Differs from JAX: dtypes are not promoted, they must agree. On accelerators the product has JAX's default
+    precision (``jax.default_matmul_precision``), as torch's has its own.
+
+    Args:
+        input: (\*, in_features).
+        weight: (out_features, in_features), or (in_features,) for one output without its axis.
+        bias: (out_features,), or None.
+
+    Returns:
+        (\*, out_features).
+
+    Raises:
+        RuntimeError: shapes or dtypes that do not fit, in torch's words.
+
+    >>> linear(jnp.ones((2, 3)), jnp.ones((4, 3)), jnp.zeros(4)).shape
+    (2, 4)
+    >>> linear(jnp.ones((2, 3)), jnp.ones((4, 5)))
+    Traceback (most recent call last):
+        ...
+    RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 5x4)
+      got:      input (2, 3), weight (4, 5)
+      expected: input (..., 5)
+
+    Source: torch/nn/functional.py, ``linear``.
+    """
+    input, weight = jnp.asarray(input), jnp.asarray(weight)
+    bias = None if bias is None else jnp.asarray(bias)
+    _check(input, weight, bias)
+    product = jax.lax.dot_general(input, weight, (((input.ndim - 1,), (weight.ndim - 1,)), ((), ())))
+    if bias is None:
+        return product
+    return product + (bias if bias.ndim == product.ndim else along(bias, -1, product.ndim))
+
+
+def _check(input: Array, weight: Array, bias: Array | None) -> None:
+    if input.ndim == 0 or weight.ndim == 0:
+        raise RuntimeError(
+            f"both arguments to linear need to be at least 1D, but they are {input.ndim}D and {weight.ndim}D"
+        )
+    if weight.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D")
+    if weight.ndim == 1 and bias is not None:
+        raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
+    if input.shape[-1] != weight.shape[-1]:
+        rows = input.size // max(input.shape[-1], 1)
+        theirs = "x".join(str(n) for n in weight.shape[::-1])
+        raise RuntimeError(
+            explain(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1]} and {theirs})",
+                got=f"input {input.shape}, weight {weight.shape}",
+                expected=f"input (..., {weight.shape[-1]})",
+            )
+        )
+    for name, other in (("weight", weight), ("bias", bias)):
+        if other is not None and other.dtype != input.dtype:
+            raise RuntimeError(
+                explain(
+                    f"mat1 and mat2 must have the same dtype, but got {torch_name(input.dtype)} "
+                    f"and {torch_name(other.dtype)}",
+                    got=f"input {input.dtype}, {name} {other.dtype}",
+                    remedy=f"input.astype({other.dtype})",
+                )
+            )
+    if bias is not None:
+        out = input.shape[:-1] + (weight.shape[0],)
+        fits = bias.ndim <= len(out) and all(n in (1, m) for n, m in zip(bias.shape[::-1], out[::-1], strict=False))
+        if not fits or (bias.ndim > 1 and bias.ndim != len(out)):
+            raise RuntimeError(
+                explain(
+                    f"The expanded size of the tensor ({weight.shape[0]}) must match the existing size "
+                    f"({bias.shape[-1] if bias.ndim else 1}) at non-singleton dimension {len(out) - 1}.  "
+                    f"Target sizes: {list(out)}.  Tensor sizes: {list(bias.shape)}",
+                    got=f"bias {bias.shape}",
+                    expected=f"bias ({weight.shape[0]},)",
+                )
+            )

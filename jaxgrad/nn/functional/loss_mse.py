@@ -1,0 +1,69 @@
+"""The squared error."""
+
+import warnings
+
+import jax.numpy as jnp
+
+from jaxgrad._core.errors import explain
+from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size
+from jaxgrad._core.types import Array
+from jaxgrad.nn.functional.reduction import reduce_loss, resolve_reduction
+
+
+def mse_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Array | None = None,
+) -> Array:
+    r"""Mirror of ``torch.nn.functional.mse_loss``: :math:`\frac1n \sum_i (x_i - t_i)^2`.
+
+    With ``weight`` the mean is :math:`\sum_i w_i (x_i - t_i)^2 / \sum_i w_i`. Differs from ``optax.l2_loss``, which
+    has the factor 1/2 and no reduction.
+
+    Args:
+        input: any shape.
+        target: the same shape; another one is broadcast, with torch's warning.
+        size_average: deprecated in torch; see ``reduction``.
+        reduce: deprecated in torch; see ``reduction``.
+        reduction: 'none', 'mean' or 'sum'.
+        weight: the shape of ``input``.
+
+    Returns:
+        A scalar, or the broadcast shape for 'none'.
+
+    Raises:
+        ValueError: an unknown reduction, or a weight of another shape.
+        RuntimeError: shapes that cannot be broadcast.
+
+    >>> float(mse_loss(jnp.array([1.0, 2.0]), jnp.array([1.0, 4.0])))
+    2.0
+
+    Source: torch/nn/functional.py, ``mse_loss``.
+    """
+    reduction = resolve_reduction(reduction, size_average, reduce)
+    input, target = jnp.asarray(input), jnp.asarray(target)
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({torch_size(target)}) that is different to the input size ({torch_size(input)}). "
+            "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            UserWarning,
+            stacklevel=2,
+        )
+    x, t = broadcast(input, target)
+    if not jnp.issubdtype(jnp.result_type(x, t), jnp.inexact):
+        raise NotImplementedError(
+            explain(f"\"mse_cpu\" not implemented for '{jnp.result_type(x, t)}'", expected="a floating point dtype")
+        )
+    squared = jnp.square(x - t)
+    if weight is None:
+        return reduce_loss(squared, reduction)
+    weight = jnp.asarray(weight)
+    if weight.shape != input.shape:
+        raise ValueError(
+            explain("Weights and input must have the same size.", got=torch_size(weight), expected=torch_size(input))
+        )
+    weighted = squared * jnp.broadcast_to(weight, broadcast_shape(squared, weight))
+    return jnp.sum(weighted) / jnp.sum(weight) if reduction == "mean" else reduce_loss(weighted, reduction)

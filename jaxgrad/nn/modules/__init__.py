@@ -1,0 +1,9 @@
+"""Modules of ``torch.nn``, file for file as in ``torch/nn/modules``."""
+
+from jaxgrad.nn.modules.activation import ReLU
+from jaxgrad.nn.modules.container import Sequential
+from jaxgrad.nn.modules.flatten import Flatten
+from jaxgrad.nn.modules.linear import Identity, Linear
+from jaxgrad.nn.modules.module import Module
+
+__all__ = ["Flatten", "Identity", "Linear", "Module", "ReLU", "Sequential"]

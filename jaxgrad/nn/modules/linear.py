@@ -1,0 +1,97 @@
+"""Affine layers."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.types import Array
+from jaxgrad.nn import functional as F
+from jaxgrad.nn import init
+from jaxgrad.nn.modules.module import Module
+from jaxgrad.nn.parameter import Parameter
+from jaxgrad.nn.rngs import Rngs
+
+
+class Linear(Module):
+    r"""Mirror of ``torch.nn.Linear``: :math:`y = x A^T + b`.
+
+    The weight is drawn first, from Kaiming's uniform distribution with a = sqrt(5), then the bias from
+    :math:`U(-1/\sqrt{\mathrm{in}}, 1/\sqrt{\mathrm{in}})`: torch's default, number for number. Differs from
+    ``nnx.Linear``, whose ``kernel`` is (in, out) and whose bias starts at 0.
+
+    Args:
+        in_features: size of the last axis of the input.
+        out_features: size of the last axis of the output.
+        bias: whether to add one.
+        device: a JAX device to put the parameters on; None leaves them where JAX puts them.
+        dtype: of the parameters, float32 by default.
+        rngs: where initial values are drawn from.
+
+    Attributes:
+        weight: (out_features, in_features).
+        bias: (out_features,), or None.
+
+    >>> from jaxgrad import nn, random
+    >>> layer = nn.Linear(3, 4, rngs=nn.Rngs(random.manual_seed(0)))
+    >>> layer
+    Linear(in_features=3, out_features=4, bias=True)
+    >>> layer(jnp.ones((2, 3))).shape
+    (2, 4)
+
+    Source: torch/nn/modules/linear.py; He et al., 2015.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: jax.Device | None = None,
+        dtype: Any = None,
+        *,
+        rngs: Rngs,
+    ):
+        for size in (in_features, out_features):
+            if size < 0:
+                raise RuntimeError(
+                    f"Trying to create tensor with negative dimension {size}: [{out_features}, {in_features}]"
+                )
+        dtype = keep_dtype(jnp.float32 if dtype is None else dtype)
+        self.in_features = in_features
+        self.out_features = out_features
+        shape = (out_features, in_features)
+        weight = rngs.draw(init.kaiming_uniform, shape, a=math.sqrt(5), dtype=dtype)
+        self.weight = Parameter(jax.device_put(weight, device))
+        self.bias = None
+        if bias:
+            bound = 1 / math.sqrt(in_features) if in_features > 0 else 0
+            drawn = rngs.draw(init.uniform, (out_features,), -bound, bound, dtype=dtype)
+            self.bias = Parameter(jax.device_put(drawn, device))
+
+    def forward(self, input: Array) -> Array:
+        r"""(\*, in_features) -> (\*, out_features)."""
+        return F.linear(input, self.weight.get_value(), None if self.bias is None else self.bias.get_value())
+
+    def extra_repr(self) -> str:
+        """Torch's."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Identity(Module):
+    """Mirror of ``torch.nn.Identity``: returns its input, and takes any arguments it is given.
+
+    >>> Identity(54, unused=0.1)(3)
+    3
+
+    Source: torch/nn/modules/linear.py.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        del args, kwargs
+
+    def forward(self, input: Array) -> Array:
+        """The input."""
+        return input
