@@ -1,0 +1,113 @@
+"""The command line: ``python -m experiments [list | run [NAME ...]]``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.common import page, terminal
+from experiments.common.datasets import DataUnavailable
+from experiments.common.discover import all_experiments, select
+from experiments.common.experiment import Settings
+from experiments.common.run import run, torch_is_installed, write
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, 1 if a distance is out of bounds, 2 if something was asked for that is not there."""
+    console = Console()
+    options = _parser().parse_args(arguments)
+    if options.command == "list":
+        console.print(terminal.listing(all_experiments().values()))
+        return 0
+    try:
+        chosen = select(options.names)
+    except LookupError as error:
+        print(error.args[0], file=sys.stderr)
+        return 2
+    if options.data is not None and not options.data.is_dir():
+        print(f"--data: there is no directory {options.data}", file=sys.stderr)
+        return 2
+    if options.command is None:
+        console.print(terminal.listing(chosen))
+    return _run_all(chosen, options, console)
+
+
+def _run_all(chosen: list, options: argparse.Namespace, console: Console) -> int:
+    with_torch = options.torch and torch_is_installed()
+    if options.torch and not with_torch:
+        console.print("torch is not installed: the JAX side runs alone. For both: pip install 'jaxgrad[torch]'")
+    failed, missing = [], []
+    for experiment in chosen:
+        console.print()
+        try:
+            with terminal.ProgressDisplay(console) as display, console.status("") as status:
+                settings = Settings(data=options.data, quick=options.quick, track=display.track)
+                results = run(
+                    experiment,
+                    settings,
+                    seed=options.seed,
+                    with_torch=with_torch,
+                    say=lambda side, name=experiment.name: status.update(f"{name}: {side}"),  # type: ignore[misc]
+                )
+        except DataUnavailable as error:
+            console.print(f"{experiment.name}: {error}", markup=False, highlight=False)
+            missing.append(experiment.name)
+            continue
+        console.print(terminal.results_table(results))
+        if experiment.expected:
+            console.print(experiment.expected, style="italic", highlight=False)
+        write(results, options.out)
+        if not results.ok:
+            failed.append(experiment.name)
+    path = page.write(options.out)
+    console.print(f"\nAll records and figures: {path.resolve()}", highlight=False, soft_wrap=True)
+    if missing:
+        console.print(f"[bold]Not run, for want of data:[/] {', '.join(missing)}")
+    if failed:
+        console.print(f"[bold red]Out of bounds:[/] {', '.join(failed)}")
+    return 1 if failed else 2 if missing else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments",
+        description="One question per experiment, answered in JAX and, where torch is installed, in PyTorch beside it. "
+        "Without a command all of them run.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="{list,run}")
+    commands.add_parser("list", help="name the experiments and their questions")
+    running = commands.add_parser("run", help="run the named experiments, or all of them")
+    running.add_argument("names", nargs="*", metavar="NAME", help="an experiment; none means all")
+    for each in (parser, running):
+        _add_options(each, top=each is parser)
+    parser.set_defaults(names=[])
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, top: bool) -> None:
+    """The options of a run; before the command they are the defaults of those behind it."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "--seed", type=int, default=default(None), help="seed of the random stream (default: each experiment's own)"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=default(None),
+        help="directory with the data: prepared by tensorflow-datasets, or the four IDX files of FashionMNIST",
+    )
+    parser.add_argument("--quick", action="store_true", default=default(False), help="a smaller run of the same kind")
+    parser.add_argument(
+        "--no-torch", dest="torch", action="store_false", default=default(True), help="run the JAX side alone"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=default(Path("results")), help="where records and figures go (default: results)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Both records side by side: one row a result, each claim judged by ``jaxgrad.parity``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.common.experiment import Experiment, Record, Settings
+from jaxgrad.parity.claim import Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result: its name, both values (None where a side does not have it), and the verdict if both are there."""
+
+    name: str
+    ours: Any
+    theirs: Any
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything one run of an experiment found."""
+
+    experiment: Experiment
+    settings: Settings
+    ours: Record
+    reference: Record | None
+    truth: Record | None
+    rows: list[Row]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether no distance is out of bounds."""
+        return all(row.verdict is None or row.verdict.ok for row in self.rows)
+
+
+def compare(experiment: Experiment, ours: Record, reference: Record | None, truth: Record | None) -> list[Row]:
+    """One row for every result of either side."""
+    rows = []
+    names = list(ours) + [name for name in reference or {} if name not in ours]
+    for name in names:
+        verdict = None
+        if reference is not None and name in ours and name in reference:
+            verdict = _judge(experiment, name, ours[name], reference[name], None if truth is None else truth[name])
+        rows.append(Row(name, ours.get(name), None if reference is None else reference.get(name), verdict))
+    return rows
+
+
+def _judge(experiment: Experiment, name: str, ours: Any, theirs: Any, truth: Any) -> Verdict:
+    if np.shape(ours) != np.shape(theirs):
+        return Verdict(None, f"shape {np.shape(ours)}, not {np.shape(theirs)}", False)
+    return experiment.claim_of(name).judge(ours, theirs, truth)

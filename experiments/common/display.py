@@ -1,0 +1,37 @@
+"""A value as short text, the same in the terminal, on the page and in a figure."""
+
+from typing import Any
+
+import numpy as np
+
+
+def short(value: Any, most: int = 6) -> str:
+    """A value for a table cell: numbers with the digits a reader wants, long arrays by shape and norm.
+
+    >>> short(1.11184), short(np.float32([0.0, 0.0173])), short("fused"), short(None)
+    ('1.1118', '0, 0.0173', 'fused', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return _number(array[()])
+    if array.size <= 2 * most:
+        return ", ".join(_number(each) for each in array.ravel())
+    if array.dtype.kind == "f":
+        norm = np.linalg.norm(array.astype(np.float64).ravel())
+        return f"{array.dtype}{list(array.shape)}, norm {norm:.4g}"
+    return f"{array.dtype}{list(array.shape)}"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    x = float(value)
+    if x == 0 or not np.isfinite(x):
+        return f"{x:g}"
+    return f"{x:.4e}" if abs(x) < 1e-3 or abs(x) >= 1e5 else f"{x:.4f}" if abs(x) < 100 else f"{x:.1f}"

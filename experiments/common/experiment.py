@@ -1,0 +1,68 @@
+"""The form of an experiment: a question, our half, the reference's half, and what is claimed of their distance."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from jaxgrad.parity.claim import Claim, Noise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from experiments.common.compare import Results
+
+Record: TypeAlias = dict[str, Any]
+"""Named results of one side, in the order in which they are shown: arrays, numbers, or text."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line sets.
+
+    Attributes:
+        seed: of the random stream.
+        data: a directory with data sets, or None for the usual places.
+        quick: a smaller run of the same kind, for tests.
+        track: ``track(iterable, description)`` shows progress over an iterable.
+    """
+
+    seed: int = 0
+    data: Path | None = None
+    quick: bool = False
+    track: Callable[[Iterable[Any], str], Iterable[Any]] = lambda items, description: items
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One question.
+
+    Attributes:
+        name: the name of its file.
+        number: its place in the list.
+        question: what it asks, in a sentence.
+        ours: runs the JAX side; must not need torch.
+        reference: runs the torch side in "float32" or "float64"; imports torch itself. Results that do not depend
+            on the precision may be the same in both.
+        figure: draws what was found; the torch side may be missing.
+        claims: pattern of result names -> what is claimed of them, the first that fits; without one, ``Noise()``.
+        seed: the one used when none is given.
+        expected: what is to be seen, in a sentence or two.
+        compares_float64: whether ``reference`` is run in float64 too, as the truth for ``Noise``.
+    """
+
+    name: str
+    number: int
+    question: str
+    ours: Callable[[Settings], Record]
+    reference: Callable[[Settings, str], Record]
+    figure: Callable[["Figure", "Results"], None]
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    seed: int = 0
+    expected: str = ""
+    compares_float64: bool = True
+
+    def claim_of(self, result: str) -> Claim:
+        """What is claimed of the result of this name."""
+        return next((claim for pattern, claim in self.claims.items() if fnmatchcase(result, pattern)), Noise())

@@ -1,0 +1,37 @@
+"""One page that shows every recorded run, made from the records that lie in a directory."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from experiments.common.display import short
+from experiments.common.files import write_whole
+
+
+def write(out: Path) -> Path:
+    """Write ``index.html`` beside the records in ``out`` and return its path."""
+    records = sorted((_read(path) for path in out.glob("*.json")), key=lambda each: each["number"])
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["short"] = _short
+    html = environment.get_template("page.html.j2").render(records=records)
+    path = out / "index.html"
+    write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8") and None)
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['dtype']}{value['shape']}, norm {float(value['norm']):.4g}"
+    return short(value)

@@ -1,0 +1,57 @@
+"""Run one experiment: our side, the reference if it is there, the comparison, the record and the figure."""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+
+from experiments.common import record
+from experiments.common.compare import Results, compare
+from experiments.common.experiment import Experiment, Settings
+from experiments.common.files import write_whole
+
+
+def torch_is_installed() -> bool:
+    """Whether the reference can be run, found out without importing it."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def run(
+    experiment: Experiment,
+    settings: Settings,
+    *,
+    seed: int | None = None,
+    with_torch: bool = True,
+    say: Callable[[str], None] = lambda words: None,
+) -> Results:
+    """Both sides and their comparison; ``seed`` None takes the experiment's own."""
+    settings = replace(settings, seed=experiment.seed if seed is None else seed)
+    started = time.perf_counter()
+    say("jaxgrad")
+    ours = experiment.ours(settings)
+    reference = truth = None
+    if with_torch:
+        say("torch")
+        reference = experiment.reference(settings, "float32")
+        if experiment.compares_float64:
+            say("torch in float64")
+            truth = experiment.reference(settings, "float64")
+    rows = compare(experiment, ours, reference, truth)
+    return Results(experiment, settings, ours, reference, truth, rows, time.perf_counter() - started)
+
+
+def write(results: Results, out: Path) -> None:
+    """The record as JSON and the figure as SVG and PNG, under the experiment's name in ``out``."""
+    from matplotlib.figure import Figure
+
+    name = results.experiment.name
+    record.write(results, out / f"{name}.json")
+    with matplotlib.rc_context({"svg.hashsalt": name, "font.size": 10}):
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        results.experiment.figure(figure, results)
+        for suffix in (".svg", ".png"):
+            metadata = {"Date": None} if suffix == ".svg" else None
+            write_whole(out / f"{name}{suffix}", lambda path, m=metadata: figure.savefig(path, dpi=120, metadata=m))  # type: ignore[misc]

@@ -1,0 +1,8 @@
+"""One jitted step that carries all the state of training: no torch address, since torch keeps it in objects."""
+
+from jaxgrad.train.loop import make_epoch
+from jaxgrad.train.state import Aux, TrainState, init_state
+from jaxgrad.train.step import TrainStep, make_train_step
+from jaxgrad.train.supervised import supervised
+
+__all__ = ["Aux", "TrainState", "TrainStep", "init_state", "make_epoch", "make_train_step", "supervised"]
