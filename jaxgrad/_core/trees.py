@@ -5,7 +5,7 @@ structure. Here ``None`` is a leaf that means *no gradient* and survives every m
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 
@@ -49,3 +49,37 @@ def named_leaves(tree: PyTree) -> dict[str, Any]:
     if isinstance(tree, dict) and leaves.keys() == tree.keys():
         return {name: leaves[name] for name in tree}
     return leaves
+
+
+KeyOrder: TypeAlias = tuple[Any, ...] | None
+
+
+def key_order(tree: PyTree) -> KeyOrder:
+    """The order of the keys of every dict in a tree, as a hashable value; None where there is no dict.
+
+    JAX sorts the keys of a dict whenever it maps over it; torch's order of parameters is the order of construction.
+
+    >>> key_order({"weight": 1, "bias": 2})
+    ('dict', (('weight', None), ('bias', None)))
+    """
+    if type(tree) is dict:
+        return ("dict", tuple((key, key_order(value)) for key, value in tree.items()))
+    if type(tree) in (list, tuple):
+        inner = tuple(key_order(value) for value in tree)
+        return (type(tree).__name__, inner) if any(order is not None for order in inner) else None
+    return None
+
+
+def with_key_order(order: KeyOrder, tree: PyTree) -> PyTree:
+    """The same tree with the keys of its dicts in the order that ``key_order`` read off another.
+
+    >>> with_key_order(key_order({"weight": 1, "bias": 2}), {"bias": 20, "weight": 10})
+    {'weight': 10, 'bias': 20}
+    """
+    if order is None:
+        return tree
+    kind, inner = order
+    if kind == "dict":
+        return {key: with_key_order(below, tree[key]) for key, below in inner}
+    values = [with_key_order(below, value) for below, value in zip(inner, tree, strict=True)]
+    return values if kind == "list" else tuple(values)

@@ -1,0 +1,11 @@
+"""What ``torch.autograd`` hides, as values and pure functions.
+
+``backward`` and ``forward`` are the two ways to a gradient: in one go, or with the graph in hand. ``accumulate`` and
+``zero_grad`` are what happens to ``.grad`` between two steps.
+"""
+
+from jaxgrad.autograd.accumulate import accumulate, zero_grad
+from jaxgrad.autograd.backward import backward
+from jaxgrad.autograd.forward import Graph, forward
+
+__all__ = ["Graph", "accumulate", "backward", "forward", "zero_grad"]

@@ -1,0 +1,182 @@
+"""The graph as a value: what torch keeps behind ``loss.grad_fn``, returned beside the loss.
+
+A forward pass leaves behind what its backward needs: the saved tensors, and the recipe that turns the gradient of an
+output into the gradients of the leaves. ``Graph`` is both. It is a pytree, so it is returned from ``jit`` and passed
+to another; a backward uses it up, and its memory with it, unless it is retained.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.interpreters import ad
+
+from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
+from jaxgrad._core.types import Array, PyTree
+from jaxgrad.autograd.accumulate import accumulate
+from jaxgrad.autograd.cotangent import Shape, cotangents, shape_of
+from jaxgrad.autograd.dependence import Leaves, union
+from jaxgrad.autograd.record import record
+from jaxgrad.autograd.selection import Inputs, select
+
+SECOND_TIME = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+NO_GRAD_FN = "element {} of tensors does not require grad and does not have a grad_fn"
+
+
+def forward(
+    fn: Callable[..., Any], params: PyTree, *args: Any, has_aux: bool = False, inputs: Inputs = None
+) -> tuple[Any, "Graph"]:
+    """Run ``fn(params, *args)`` as torch runs a forward pass: the result, and the graph behind it.
+
+    ``jax.vjp`` with torch's rules: the graph is used up by one backward, gradients keep the structure of ``params``
+    and are None where a leaf is not connected to the result. Under ``jit`` the graph is an output like any other; a
+    parameter that is also a saved tensor is then copied by the compiled function, unless ``graph.without(params)``
+    is returned and ``graph.restore(params)`` is called outside. Where only ``fn`` is jitted, nothing is copied.
+
+    Args:
+        fn: ``fn(params, *args) -> out``; any tree of arrays, several losses for instance. It is called once.
+        params: any tree of floating point or complex arrays.
+        args: passed on as they are.
+        has_aux: ``fn`` returns ``(out, aux)``; ``aux`` is not differentiated.
+        inputs: the leaves to differentiate, as names or as a mask (``requires_grad``); all by default.
+
+    Returns:
+        ``(out, graph)``, or ``((out, aux), graph)`` with ``has_aux``.
+
+    Raises:
+        RuntimeError: a leaf is an integer: only floating point and complex arrays can require gradients.
+
+    >>> loss, graph = forward(lambda p: (p["w"] ** 2).sum(), {"w": jnp.array([1.0, 3.0]), "unused": jnp.ones(2)})
+    >>> graph.backward(retain_graph=True)
+    {'w': Array([2., 6.], dtype=...), 'unused': None}
+    >>> graph.backward(retain_graph=False)["w"]
+    Array([2., 6.], dtype=...)
+    >>> graph.backward()
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Trying to backward through the graph a second time ...
+    """
+    recorded = record(fn, params, args, has_aux, select(params, inputs))
+    plan = Plan(
+        outputs=tuple(shape_of(output) for output in recorded.outputs),
+        params=jax.tree.structure(params),
+        order=key_order(params),
+        leaves=recorded.leaves,
+        reached_from=recorded.reached_from,
+    )
+    out = jax.tree.unflatten(recorded.tree, recorded.outputs)
+    graph = Graph(plan, recorded.tree, tuple(range(len(recorded.outputs))), Saved(recorded.pullback))
+    return ((out, recorded.aux) if has_aux else out), graph
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What does not change about a graph: the shapes of its outputs, and the leaves that each is connected to."""
+
+    outputs: tuple[Shape, ...]
+    params: Any
+    order: KeyOrder
+    leaves: tuple[int, ...]
+    reached_from: tuple[Leaves, ...]
+
+
+class Saved:
+    """The saved tensors with their recipe, shared by every view of one graph; emptied by the backward that ends it."""
+
+    def __init__(self, pullback: Any, freed: bool = False) -> None:
+        self.pullback, self.freed = pullback, freed
+
+    def take(self, retain: bool) -> Any:
+        """The recipe; unless ``retain``, the last time."""
+        if self.freed:
+            raise RuntimeError(SECOND_TIME)
+        pullback = self.pullback
+        if not retain:
+            self.pullback, self.freed = None, True
+        return pullback
+
+
+@jax.tree_util.register_pytree_node_class
+class Graph:
+    """The graph behind the outputs of one forward pass; made by ``forward``.
+
+    ``graph[key]`` is the same graph as seen from one of several outputs: the losses of a multi-task model share one
+    graph, and each has its own backward. They also share its end: torch frees the part that the first backward went
+    through, here the whole is freed, so retain it until the last.
+    """
+
+    def __init__(self, plan: Plan, tree: Any, outputs: tuple[int, ...], saved: Saved) -> None:
+        self._plan, self._tree, self._outputs, self._saved = plan, tree, outputs, saved
+
+    def __getitem__(self, key: Any) -> "Graph":
+        places, tree = jax.tree.flatten(jax.tree.unflatten(self._tree, self._outputs)[key])
+        return Graph(self._plan, tree, tuple(places), self._saved)
+
+    def __repr__(self) -> str:
+        state = "freed" if self._saved.freed else f"{len(jax.tree.leaves(self._saved.pullback))} saved tensors"
+        return f"Graph({len(self._outputs)} outputs, {len(self._plan.leaves)} leaves, {state})"
+
+    def backward(self, gradient: PyTree | None = None, retain_graph: bool = False, grads: PyTree | None = None) -> Any:
+        """``out.backward(gradient, retain_graph)``: the gradients of the leaves, added to ``grads``.
+
+        Args:
+            gradient: the vector of the vector-Jacobian product, a tree like the output; ones for a scalar.
+            retain_graph: False frees the saved tensors, and a second call raises.
+            grads: gradients so far; None starts anew, as after ``zero_grad``.
+
+        Returns:
+            A tree like the parameters, with None where a leaf is not connected to the output.
+
+        Raises:
+            RuntimeError: the graph was freed; no gradient can be created for an output that is not a scalar; the
+                given one does not fit; an output is connected to no leaf. Each in torch's words.
+
+        >>> _, graph = forward(lambda a: a**2, jnp.array([2.0, 3.0]))
+        >>> graph.backward(gradient=jnp.ones(2))
+        Array([4., 6.], dtype=...)
+        """
+        plan = self._plan
+        given = cotangents(gradient, self._tree, [plan.outputs[i] for i in self._outputs])
+        for position, i in enumerate(self._outputs):
+            if not plan.reached_from[i]:
+                raise RuntimeError(NO_GRAD_FN.format(position))
+        found = pull_back(self._saved.take(retain_graph), plan, dict(zip(self._outputs, given, strict=True)))
+        return accumulate(grads, found)
+
+    def tree_flatten(self) -> tuple[tuple[Any], tuple[Any, ...]]:
+        """The saved tensors, and all that is static."""
+        return (self._saved.pullback,), (self._plan, self._tree, self._outputs, self._saved.freed)
+
+    @classmethod
+    def tree_unflatten(cls, static: tuple[Any, ...], children: tuple[Any]) -> "Graph":
+        """A graph of its own: it does not know what becomes of the one it was taken from."""
+        plan, tree, outputs, freed = static
+        return cls(plan, tree, outputs, Saved(children[0], freed))
+
+
+def pull_back(pullback: Any, plan: Plan, given: dict[int, Array]) -> PyTree:
+    """The gradients of all leaves from the gradients of some outputs; the other outputs are not visited at all.
+
+    torch's gradient of a complex leaf is the conjugate of JAX's, so both ends are conjugated.
+    """
+    cotangents = [jnp.conj(given[i]) if i in given else _nothing(shape) for i, shape in enumerate(plan.outputs)]
+    reached = union([plan.reached_from[i] for i in given])
+    leaves: list[Array | None] = [None] * plan.params.num_leaves
+    for place, grad in zip(plan.leaves, pullback(cotangents), strict=True):
+        if reached >> place & 1:
+            leaves[place] = jnp.conj(grad)
+    return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
+
+
+def _nothing(output: Shape) -> ad.Zero:
+    shape, dtype = output
+    tangent = dtype if jnp.issubdtype(dtype, jnp.inexact) else jax.dtypes.float0
+    return ad.Zero(jax.core.ShapedArray(shape, tangent))

@@ -1,0 +1,123 @@
+"""One forward pass, recorded: its outputs, the pull-back to the leaves, and which leaf reaches which output.
+
+The function is called once. Its jaxpr tells what is connected to what; the pull-back is ``jax.vjp`` of that jaxpr
+with respect to the connected leaves alone, so that nothing is computed or kept for the others.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import jaxpr_as_fun
+
+from jaxgrad._core.trees import key_order, with_key_order
+from jaxgrad._core.types import Array, PyTree
+from jaxgrad.autograd.dependence import Leaves, dependence, union
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a forward pass leaves behind."""
+
+    outputs: list[Array]
+    """The outputs to differentiate, flat."""
+    tree: Any
+    """Their structure."""
+    aux: PyTree
+    """What the function returned beside them."""
+    pullback: Callable[[list[Any]], tuple[Array, ...]] | None
+    """Cotangents of the outputs to cotangents of the recorded leaves (JAX's convention); None without leaves."""
+    leaves: tuple[int, ...]
+    """Positions of the leaves that the pull-back answers for, in the flattened parameters."""
+    reached_from: tuple[Leaves, ...]
+    """For each output, the leaves that it is connected to."""
+
+
+def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, wanted: Leaves) -> Record:
+    """Run ``fn(params, *args)`` and keep what ``backward`` needs for the ``wanted`` leaves."""
+    leaves, tree = jax.tree.flatten(params)
+    leaves = [leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf) for leaf in leaves]
+    call = _Flat(fn, tree, key_order(params), args, has_aux)
+    try:
+        jaxpr = jax.make_jaxpr(call)(*leaves)
+    except jax.errors.ConcretizationTypeError:
+        return _defined_by_run(call, leaves, wanted)
+    sources = [wanted & 1 << i for i in range(len(leaves))]
+    reached_from = dependence(jaxpr.jaxpr, sources)[: call.outputs.num_leaves]
+    outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, union(reached_from))
+    return Record(outputs, call.outputs, call.aux(rest), pullback, places, tuple(reached_from))
+
+
+def _defined_by_run(call: "_Flat", leaves: list[Array], wanted: Leaves) -> Record:
+    """The record of a function that looks at its values in Python, so that no jaxpr can show it.
+
+    Connected is then what a derivative flows through: a leaf that is reached through ``floor`` alone has gradient
+    None here, where torch has zeros.
+    """
+    outputs, pullback, rest, places = _vjp(_split(call, call), leaves, wanted)
+    reached_from = [0] * len(outputs)
+    if pullback is not None:
+        zeros = [np.zeros(np.shape(output), jax.typeof(output).to_tangent_aval().dtype) for output in outputs]
+        jaxpr = jax.make_jaxpr(pullback)(zeros).jaxpr
+        flows_to = dependence(jaxpr, [1 << i for i in range(len(outputs))])
+        for i in range(len(outputs)):
+            reached_from[i] = union(
+                [1 << place for place, sources in zip(places, flows_to, strict=True) if sources >> i & 1]
+            )
+    return Record(outputs, call.outputs, call.aux(rest), pullback, places, tuple(reached_from))
+
+
+class _Flat:
+    """The function of flat leaves, which notes the structure of its results while it is traced."""
+
+    def __init__(self, fn: Callable[..., Any], tree: Any, order: Any, args: Sequence[Any], has_aux: bool) -> None:
+        self.fn, self.tree, self.order, self.args, self.has_aux = fn, tree, order, args, has_aux
+        self.outputs: Any = None
+        self.aux_tree: Any = None
+        self.aux_static: dict[int, Any] = {}
+
+    def __call__(self, *leaves: Array) -> list[Any]:
+        result = self.fn(with_key_order(self.order, jax.tree.unflatten(self.tree, leaves)), *self.args)
+        value, aux = result if self.has_aux else (result, None)
+        outputs, self.outputs = jax.tree.flatten(value)
+        rest, self.aux_tree = jax.tree.flatten(aux)
+        # words and functions may be handed out beside the loss; only arrays can pass through a jaxpr
+        self.aux_static = {i: leaf for i, leaf in enumerate(rest) if not _is_arraylike(leaf)}
+        return outputs + [leaf for i, leaf in enumerate(rest) if i not in self.aux_static]
+
+    def aux(self, arrays: Sequence[Any]) -> PyTree:
+        """The second result of the function, put together again from its arrays."""
+        values = iter(arrays)
+        places = range(self.aux_tree.num_leaves)
+        leaves = [self.aux_static[i] if i in self.aux_static else next(values) for i in places]
+        return jax.tree.unflatten(self.aux_tree, leaves)
+
+
+def _is_arraylike(value: Any) -> bool:
+    return hasattr(value, "dtype") or isinstance(value, (bool, int, float, complex))
+
+
+def _split(run: Callable[..., Any], call: _Flat) -> Callable[..., tuple[list[Any], list[Any]]]:
+    def outputs_and_rest(*leaves: Array) -> tuple[list[Any], list[Any]]:
+        results = list(run(*leaves))
+        return results[: call.outputs.num_leaves], results[call.outputs.num_leaves :]
+
+    return outputs_and_rest
+
+
+def _vjp(fn: Callable[..., Any], leaves: list[Array], chosen: Leaves) -> tuple[list[Any], Any, list[Any], Any]:
+    """``jax.vjp`` with respect to the chosen leaves; the others are constants."""
+    places = tuple(i for i in range(len(leaves)) if chosen >> i & 1)
+
+    def of_chosen(*values: Array) -> Any:
+        given = dict(zip(places, values, strict=True))
+        return fn(*[given.get(i, leaf) for i, leaf in enumerate(leaves)])
+
+    if not places:
+        outputs, rest = fn(*leaves)
+        return outputs, None, rest, places
+    outputs, pullback, rest = jax.vjp(of_chosen, *[leaves[i] for i in places], has_aux=True)
+    return outputs, pullback, rest, places
