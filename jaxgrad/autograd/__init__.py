@@ -7,5 +7,6 @@
 from jaxgrad.autograd.accumulate import accumulate, zero_grad
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
+from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
 
-__all__ = ["Graph", "accumulate", "backward", "forward", "zero_grad"]
+__all__ = ["accumulate", "backward", "forward", "Function", "FunctionCtx", "Graph", "once_differentiable", "zero_grad"]
