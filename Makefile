@@ -1,17 +1,40 @@
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS ?= 2
 
-.PHONY: run test test-fast lint format types benchmarks clean
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint format benchmarks docs clean
 
-run: $(READY)  ## run the experiments in JAX and in torch, and write the page of results
+help:  ## name the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY)  ## run every experiment in JAX and in PyTorch, and write the page of results
 	$(BIN)/python -m experiments run
 
-test: $(READY)  ## run every test: unit, parity with torch, doctests, architecture, quick experiments
-	$(BIN)/python -m pytest
+test: $(READY)  ## run every test: units, parity with PyTorch, doctests, architecture, experiments in short
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
+test-fast: $(READY)  ## the same without the long sweeps
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow"
+
+lint: $(READY)  ## style, format, types, and the import contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## let ruff format and repair
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The stamp is made last: an installation that was cut off is made again.
 $(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)

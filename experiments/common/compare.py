@@ -38,14 +38,14 @@ class Results:
 
 
 def compare(experiment: Experiment, ours: Record, reference: Record | None, truth: Record | None) -> list[Row]:
-    """One row for every result of either side."""
+    """One row for every result of either side; what only the float64 reference has is compared with that."""
+    theirs = {**(truth or {}), **(reference or {})}
     rows = []
-    names = list(ours) + [name for name in reference or {} if name not in ours]
-    for name in names:
+    for name in [*ours, *(name for name in reference or {} if name not in ours)]:
         verdict = None
-        if reference is not None and name in ours and name in reference:
-            verdict = _judge(experiment, name, ours[name], reference[name], None if truth is None else truth[name])
-        rows.append(Row(name, ours.get(name), None if reference is None else reference.get(name), verdict))
+        if name in ours and name in theirs:
+            verdict = _judge(experiment, name, ours[name], theirs[name], (truth or {}).get(name))
+        rows.append(Row(name, ours.get(name), theirs.get(name), verdict))
     return rows
 
 

@@ -49,6 +49,7 @@ class Experiment:
         claims: pattern of result names -> what is claimed of them, the first that fits; without one, ``Noise()``.
         seed: the one used when none is given.
         expected: what is to be seen, in a sentence or two.
+        together: runs both sides in turn, for timings; takes the place of ``ours`` and ``reference`` where torch is.
         compares_float64: whether ``reference`` is run in float64 too, as the truth for ``Noise``.
     """
 
@@ -61,6 +62,7 @@ class Experiment:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     seed: int = 0
     expected: str = ""
+    together: Callable[[Settings], tuple[Record, Record]] | None = None
     compares_float64: bool = True
 
     def claim_of(self, result: str) -> Claim:

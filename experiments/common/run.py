@@ -10,7 +10,7 @@ import matplotlib
 
 from experiments.common import record
 from experiments.common.compare import Results, compare
-from experiments.common.experiment import Experiment, Settings
+from experiments.common.experiment import Experiment, Record, Settings
 from experiments.common.files import write_whole
 
 
@@ -30,17 +30,27 @@ def run(
     """Both sides and their comparison; ``seed`` None takes the experiment's own."""
     settings = replace(settings, seed=experiment.seed if seed is None else seed)
     started = time.perf_counter()
-    say("jaxgrad")
-    ours = experiment.ours(settings)
-    reference = truth = None
-    if with_torch:
-        say("torch")
-        reference = experiment.reference(settings, "float32")
-        if experiment.compares_float64:
-            say("torch in float64")
-            truth = experiment.reference(settings, "float64")
+    ours, reference, truth = _both_sides(experiment, settings, with_torch, say)
     rows = compare(experiment, ours, reference, truth)
     return Results(experiment, settings, ours, reference, truth, rows, time.perf_counter() - started)
+
+
+def _both_sides(
+    experiment: Experiment, settings: Settings, with_torch: bool, say: Callable[[str], None]
+) -> tuple[Record, Record | None, Record | None]:
+    if with_torch and experiment.together is not None:
+        say("jaxgrad and torch in turn")
+        return *experiment.together(settings), None
+    say("jaxgrad")
+    ours = experiment.ours(settings)
+    if not with_torch:
+        return ours, None, None
+    say("torch")
+    reference = experiment.reference(settings, "float32")
+    if not experiment.compares_float64:
+        return ours, reference, None
+    say("torch in float64")
+    return ours, reference, experiment.reference(settings, "float64")
 
 
 def write(results: Results, out: Path) -> None:

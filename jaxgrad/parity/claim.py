@@ -7,8 +7,6 @@ the measured figure in it. Nothing is judged by a tolerance chosen by hand.
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from jaxgrad.parity.measure import distance, noise_ratio
 
 
@@ -33,6 +31,7 @@ class Claim(Protocol):
 class Exact:
     """Not one element differs; text must be equal.
 
+    >>> import numpy as np
     >>> Exact().judge(np.float32([1, 2]), np.float32([1, 2])).words
     'equal'
     """
@@ -54,6 +53,7 @@ class Exact:
 class Relative:
     """The error relative to the norm (or to the distance moved, from ``start``) is at most ``bound``.
 
+    >>> import numpy as np
     >>> Relative(1e-10).judge(np.float64(1.0), np.float64(1.0 + 1e-15)).ok
     True
     """
@@ -72,6 +72,7 @@ class Relative:
 class Noise:
     """In float32: at most ``bound`` times as far from the float64 reference as the reference's own float32 is.
 
+    >>> import numpy as np
     >>> Noise().judge(np.float32(1.0), np.float32(1.0), np.float64(1.0 + 1e-8)).ok
     True
     """

@@ -13,8 +13,8 @@ def make_epoch(step: TrainStep, *, donate: bool = True) -> Callable[[TrainState,
     """``(state, batches) -> (state, metrics)``: the step over stacked batches, in one ``jax.lax.scan``.
 
     Worth it where a step is small and the call of it is not: nothing returns to Python between steps. Arrays in
-    ``batches`` have a leading axis of steps, and so have the metrics. XLA on CPU runs convolutions inside a scan several
-    times slower than outside; there, call the step from a Python loop.
+    ``batches`` have a leading axis of steps, and so have the metrics. On CPU, XLA runs convolutions several times
+    slower inside a scan than outside; there, call the step from a Python loop.
 
     Args:
         step: from ``make_train_step``, or any function of that form.

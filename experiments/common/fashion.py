@@ -1,0 +1,47 @@
+"""The images that the experiments train on, and the perceptron that they train."""
+
+import numpy as np
+
+from experiments.common import datasets
+from experiments.common.datasets import DataUnavailable, LabelledImages
+from experiments.common.experiment import Settings
+from jaxgrad.parity.training import TrainingCase
+
+
+def load_images(settings: Settings, split: str = "train") -> LabelledImages:
+    """FashionMNIST; where it is not to be had and no directory was named, scikit-learn's digits, whose source says so.
+
+    Raises:
+        DataUnavailable: a directory was named and does not hold it.
+    """
+    try:
+        return datasets.load("fashion_mnist", split, settings.data)
+    except DataUnavailable:
+        if settings.data is not None:
+            raise
+        return datasets.load("digits", split)
+
+
+def pixels(images: np.ndarray) -> np.ndarray:
+    """Bytes as float32 from 0 to 1, one division as in torchvision's ``ToTensor``."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def perceptron(images: np.ndarray, hidden: int = 512, **optimizer: object) -> TrainingCase:
+    """Flatten, Linear(784, 512), ReLU, Linear(512, 512), ReLU, Linear(512, 10) for images of 28 x 28."""
+    features = int(np.prod(images.shape[1:]))
+    name = str(optimizer.pop("optimizer", "SGD"))
+    layers = (
+        ("Flatten",),
+        ("Linear", features, hidden),
+        ("ReLU",),
+        ("Linear", hidden, hidden),
+        ("ReLU",),
+        ("Linear", hidden, 10),
+    )
+    return TrainingCase(layers, optimizer=name, hyperparameters=optimizer)
+
+
+def batches_of(x: np.ndarray, y: np.ndarray, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Batches in the order of the data, the last one smaller if it must be."""
+    return [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]

@@ -1,0 +1,146 @@
+"""What stands in ``.grad`` over ten iterations on one sample: cleared, not cleared, and without a step?
+
+Sample 1012 of FashionMNIST's training file, seed 1, the perceptron 784-512-512-10, SGD(1e-4). After each iteration the
+first six gradients of the second layer's bias (``list(model.parameters())[3].grad[0:6]``), in four loops:
+
+- with ``zero_grad()``: nearly the same gradient each time, since one step of 1e-4 changes little;
+- without ``zero_grad()``: each backward adds to what is there, and the steps grow with it;
+- with ``zero_grad()``, without ``step()``: the same gradient each time;
+- without both: exactly k times the first gradient, up to rounding.
+
+In JAX there is no buffer: the loop passes the tree on to the next ``backward`` or it does not.
+
+    python -m experiments run fashion_mnist_buffers        # about 5 s
+    expected: cleared, iteration 0: 0.0000, 0.0000, 0.0023, 0.0173, 0.0000, 0.0447
+              not cleared, iteration 1: 0.0000, 0.0000, 0.0045, 0.0345, 0.0000, 0.0894
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.common.experiment import Experiment, Record, Settings
+from experiments.common.fashion import load_images, perceptron, pixels
+from jaxgrad import autograd, func, nn, optim, random
+from jaxgrad.nn import functional as F
+from jaxgrad.parity.claim import Exact
+from jaxgrad.parity.jax_training import build
+
+SAMPLE = 1012
+ITERATIONS = 10
+BIAS = "3.bias"
+LR = 1e-4
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One way to write the loop."""
+
+    name: str
+    zero_grad: bool
+    step: bool
+
+
+LOOPS = (
+    Loop("zero_grad, step", True, True),
+    Loop("no zero_grad, step", False, True),
+    Loop("zero_grad, no step", True, False),
+    Loop("no zero_grad, no step", False, False),
+)
+
+
+def sample(settings: Settings) -> tuple[np.ndarray, np.ndarray, str]:
+    data = load_images(settings)
+    return pixels(data.images[SAMPLE : SAMPLE + 1]), data.labels[SAMPLE : SAMPLE + 1], data.source
+
+
+def ours(settings: Settings) -> Record:
+    x, y, source = sample(settings)
+    rngs = nn.Rngs(random.manual_seed(settings.seed))
+    model = nn.Sequential(*(build(kind, args, rngs) for kind, *args in perceptron(x).layers))
+    initial, _ = func.extract(model)
+    tx = optim.SGD(LR)
+
+    @jax.jit
+    def backward(params, grads):
+        return autograd.backward(
+            lambda params: F.cross_entropy(func.functional_call(model, params, x), y), params, grads=grads
+        )
+
+    step = jax.jit(lambda params, grads, state: optim.step(tx, params, grads, state))
+    record: Record = {"data": source, "label": int(y[0])}
+    for loop in LOOPS:
+        params, opt_state = initial, tx.init(initial)
+        grads: Any = None
+        for iteration in range(ITERATIONS):
+            loss, grads = backward(params, None if loop.zero_grad else grads)
+            if loop.step:
+                params, opt_state = step(params, grads, opt_state)
+            record |= _row(loop, iteration, loss, grads[BIAS])
+    return record
+
+
+def reference(settings: Settings, dtype: str) -> Record:
+    import torch
+
+    x, y, source = sample(settings)
+    inputs, labels = torch.from_numpy(x).to(getattr(torch, dtype)), torch.from_numpy(y)
+    record: Record = {"data": source, "label": int(y[0])}
+    for loop in LOOPS:
+        torch.manual_seed(settings.seed)
+        layers = (getattr(torch.nn, kind)(*args) for kind, *args in perceptron(x).layers)
+        model = torch.nn.Sequential(*layers).to(inputs.dtype)
+        optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+        for iteration in range(ITERATIONS):
+            if loop.zero_grad:
+                optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(inputs), labels)
+            loss.backward()
+            if loop.step:
+                optimizer.step()
+            record |= _row(loop, iteration, loss.detach().numpy(), list(model.parameters())[3].grad.numpy())
+    return record
+
+
+def _row(loop: Loop, iteration: int, loss: Any, grad: Any) -> Record:
+    return {
+        f"{loop.name}: {iteration}": np.array(grad[:6]),
+        f"{loop.name}: {iteration}, whole gradient": np.array(grad),
+        f"{loop.name}: {iteration}, loss": np.array(loss),
+    }
+
+
+def figure(figure: Any, results: Any) -> None:
+    growth, losses = figure.subplots(1, 2)
+    figure.suptitle("One sample, ten iterations: what the loop passes on")
+    for loop in LOOPS:
+        names = [f"{loop.name}: {i}" for i in range(ITERATIONS)]
+        style = "-o" if loop.step else "--s"
+        norms = [np.linalg.norm(results.ours[f"{name}, whole gradient"]) for name in names]
+        (line,) = growth.plot(norms, style, markersize=3, label=loop.name)
+        losses.plot([float(results.ours[f"{name}, loss"]) for name in names], style, markersize=3, label=loop.name)
+        if results.reference is not None:
+            theirs = [np.linalg.norm(results.reference[f"{name}, whole gradient"]) for name in names]
+            growth.plot(theirs, "x", color=line.get_color(), markersize=7)
+            losses.plot(
+                [float(results.reference[f"{name}, loss"]) for name in names], "x", color=line.get_color(), markersize=7
+            )
+    growth.set(xlabel="iteration", ylabel="norm of the bias gradient", title="lines: jaxgrad, crosses: torch")
+    losses.set(xlabel="iteration", ylabel="loss", title="loss before the step")
+    growth.legend(fontsize=8)
+
+
+EXPERIMENT = Experiment(
+    name="fashion_mnist_buffers",
+    number=3,
+    question="What stands in .grad over ten iterations on one sample?",
+    ours=ours,
+    reference=reference,
+    figure=figure,
+    seed=1,
+    claims={"data": Exact(), "label": Exact()},
+    expected="With zero_grad the gradient stays what it is; without, iteration k holds the sum of k + 1 gradients and "
+    "every step is larger than the one before.",
+)

@@ -1,0 +1,100 @@
+"""What holds for every file: size, direction, documentation, and that importing the library does nothing else."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxgrad
+
+ROOT = Path(__file__).parent.parent
+LONGEST = 400
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def modules() -> list[str]:
+    return ["jaxgrad", *(info.name for info in pkgutil.walk_packages(jaxgrad.__path__, "jaxgrad."))]
+
+
+def test_no_file_is_longer_than_one_idea():
+    long = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources("jaxgrad", "experiments")
+    }
+    assert {name: n for name, n in long.items() if n > LONGEST} == {}
+
+
+def test_every_module_and_public_name_is_documented():
+    bare = []
+    for name in modules():
+        module = importlib.import_module(name)
+        if not module.__doc__:
+            bare.append(name)
+        for public in getattr(module, "__all__", ()):
+            value = getattr(module, public)
+            if (inspect.isclass(value) or inspect.isfunction(value)) and not inspect.getdoc(value):
+                bare.append(f"{name}.{public}")
+    assert bare == []
+
+
+def test_init_files_hold_a_docstring_and_re_exports_only():
+    for path in sources("jaxgrad"):
+        if path.name != "__init__.py" or path.parent == ROOT / "jaxgrad":
+            continue
+        for node in ast.parse(path.read_text()).body:
+            plain = isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
+            names = isinstance(node, ast.Assign | ast.AnnAssign)
+            assert plain or names, f"{path.relative_to(ROOT)}:{node.lineno} does more than re-export"
+
+
+@pytest.mark.parametrize("guest", ["torch", "tensorflow_datasets", "matplotlib", "grain", "rich"])
+def test_guests_are_not_imported_with_the_library(guest):
+    """Every module of the library, imported in a fresh interpreter, leaves the guests out."""
+    _imported_by_everything().isdisjoint({guest}) or pytest.fail(f"importing jaxgrad imports {guest}")
+
+
+_cache: set[str] = set()
+
+
+def _imported_by_everything() -> set[str]:
+    if not _cache:
+        code = f"import importlib, sys\nfor name in {modules()!r}: importlib.import_module(name)\nprint(*sys.modules)"
+        printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        _cache.update(printed.split())
+    return _cache
+
+
+def test_no_environment_variables_and_no_global_configuration():
+    """The library reads no environment and sets no option of JAX; it behaves as its arguments say."""
+    for path in sources("jaxgrad"):
+        text = path.read_text()
+        for forbidden in ("os.environ", "os.getenv", "jax.config.update(", "global "):
+            code_lines = [
+                line
+                for line in text.splitlines()
+                if forbidden in line and not line.lstrip().startswith(("#", '"', ">>>", "remedy"))
+            ]
+            code_lines = [line for line in code_lines if _is_code(text, forbidden)]
+            assert not code_lines, f"{path.relative_to(ROOT)}: {code_lines[0].strip()}"
+
+
+def _is_code(text: str, forbidden: str) -> bool:
+    tree = ast.parse(text)
+    if forbidden == "global ":
+        return any(isinstance(node, ast.Global) for node in ast.walk(tree))
+    wanted = forbidden.rstrip("(")
+    return any(isinstance(node, ast.Attribute) and ast.unparse(node) == wanted for node in ast.walk(tree))
+
+
+def test_nothing_is_imported_from_outside_inside_out():
+    """No relative imports: an address reads the same everywhere."""
+    for path in sources("jaxgrad", "experiments"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path.relative_to(ROOT)}:{node.lineno}"
