@@ -1,0 +1,91 @@
+"""torch's sentences for arguments that no distribution can have."""
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from jaxgrad._core.errors import explain
+from jaxgrad.random.dtypes import C_NAME, SCALAR_NAME, is_float
+
+Shape = tuple[int, ...]
+
+
+def as_shape(shape: Any) -> Shape:
+    """A tuple of sizes from an int or any sequence of ints.
+
+    Raises:
+        RuntimeError: ``Trying to create tensor with negative dimension -1: [-1]``.
+
+    >>> as_shape(3), as_shape([2, 3]), as_shape(())
+    ((3,), (2, 3), ())
+    """
+    sizes = tuple(operator.index(size) for size in (shape if isinstance(shape, Iterable) else (shape,)))
+    for size in sizes:
+        if size < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(sizes)}")
+    return sizes
+
+
+def check_uniform(low: float, high: float, dtype: np.dtype) -> None:
+    """Raise torch's RuntimeError unless [low, high) is a range that ``dtype`` can hold."""
+    largest = _largest(dtype)
+    for name, value in (("from", low), ("to", high)):
+        if not -largest <= value <= largest:
+            raise RuntimeError(explain(f"{name} is out of bounds for {C_NAME[dtype.name]}", got=value))
+    if low > high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
+    if high - low > largest:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAME[dtype.name]}>::max(), but found "
+            f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
+        )
+
+
+def check_std(std: float) -> None:
+    """Raise torch's RuntimeError for a negative or undefined standard deviation."""
+    if not std >= 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+
+
+def check_probability(p: float) -> None:
+    """Raise torch's RuntimeError unless ``p`` is in [0, 1]."""
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+
+
+def check_positive(value: float, function: str, name: str, symbol: str = "") -> None:
+    """Raise torch's RuntimeError unless a scale is above zero."""
+    if not value > 0:
+        raise RuntimeError(f"{function} expects {symbol or name} > 0.0, but found {name}={value:g}")
+
+
+def check_range(low: int, high: int, dtype: np.dtype) -> None:
+    """Raise torch's RuntimeError unless the integers [low, high) are not empty and fit into ``dtype``."""
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    least, largest = _extremes(dtype)
+    for name, value in (("from", low), ("to - 1", high - 1)):
+        if not least <= value <= largest:
+            raise RuntimeError(
+                explain(f"{name} is out of bounds for {C_NAME[dtype.name]}", got=value, expected=(least, largest))
+            )
+
+
+def _extremes(dtype: np.dtype) -> tuple[int, int]:
+    if is_float(dtype):
+        largest = int(_largest(dtype))
+        return -largest, largest
+    if dtype == np.bool_:
+        return 0, 1
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
+
+
+def _largest(dtype: np.dtype) -> float:
+    exponent, digits = {"float16": (16, 11), "bfloat16": (128, 8), "float32": (128, 24), "float64": (1024, 53)}[
+        dtype.name
+    ]
+    return math.ldexp(1 - 2.0**-digits, exponent)

@@ -1,0 +1,116 @@
+"""torch's float32 arithmetic, step by step, in numpy or in JAX.
+
+torch's CPU kernels compute uniforms and normals in float32 with fused multiply-adds and the Cephes polynomials.
+Neither numpy nor XLA promises a fused multiply-add, so one is built here from float64, where the product of two
+float32 is exact. Every function takes the array namespace ``xp`` first, so that the host and the traced path share
+one formula; under JAX they must run inside ``jax.enable_x64(True)`` (jit kernels of this package do).
+"""
+
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+XP = ModuleType
+_F32, _F64 = np.float32, np.float64
+_HALFWAY, _BELOW = np.int64(1 << 28), np.int64((1 << 29) - 1)  # bits of a float64 that float32 has no room for
+_LEAST_NORMAL = _F64(2.0**-126)
+
+_LOG = (
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
+)
+_COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+_SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+_QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)  # pi / 4 in three parts
+_SQRT_HALF = 0.707106781186547524
+_TWO_PI = _F32(2 * np.pi)
+U24 = _F32(2.0**-24)
+LOW24 = np.uint32(2**24 - 1)
+
+
+def bits(xp: XP, x: Any, dtype: Any) -> Any:
+    """The bit pattern of ``x`` as integers, or back."""
+    return x.view(dtype) if xp is np else jax.lax.bitcast_convert_type(x, dtype)
+
+
+def fma32(xp: XP, x: Any, y: Any, z: Any) -> Any:
+    """``x * y + z`` rounded once to float32.
+
+    The product is exact in float64 and the sum rounds there first; rounding again to float32 goes wrong only where
+    the first rounding fell exactly half-way between two float32. There the sum is first rounded to odd.
+    """
+    product = x.astype(_F64) * y if xp is np else x.astype(_F64) * y.astype(_F64)
+    z = z.astype(_F64)
+    total = product + z
+    pattern = bits(xp, total, np.int64)
+    doubtful = ((pattern & _BELOW) == _HALFWAY) | (xp.abs(total) < _LEAST_NORMAL)
+    if xp is np:
+        if not doubtful.any():
+            return total.astype(_F32)
+    back = total - product
+    error = (product - (total - back)) + (z - back)  # what the sum lost, exactly
+    outward = (error > 0) == (total > 0)
+    odd = xp.where((pattern & 1 == 1) | (error == 0), pattern, xp.where(outward, pattern + 1, pattern - 1))
+    return xp.where(doubtful, bits(xp, odd, _F64), total).astype(_F32)
+
+
+def _horner(xp: XP, x: Any, coefficients: tuple[float, ...]) -> Any:
+    y = xp.full_like(x, coefficients[0])
+    for c in coefficients[1:]:
+        y = fma32(xp, y, x, _F32(c))
+    return y
+
+
+def log32(xp: XP, x: Any) -> Any:
+    """The Cephes logarithm of float32 in (0, 1] as torch's vector units evaluate it."""
+    pattern = bits(xp, x, np.int32)
+    e = (pattern >> np.int32(23)) - np.int32(126)
+    m = bits(xp, (pattern & np.int32(0x7FFFFF)) | np.int32(0x3F000000), _F32)  # x = 2**e * m, m in [0.5, 1)
+    small = m < _F32(_SQRT_HALF)
+    e = xp.where(small, e - np.int32(1), e).astype(_F32)
+    f = xp.where(small, m + m, m) - _F32(1)
+    z = f * f
+    y = _horner(xp, f, _LOG) * f
+    y = fma32(xp, y, z, e * _F32(-2.12194440e-4))
+    y = y - z * _F32(0.5)
+    return fma32(xp, e, _F32(0.693359375), f + y)
+
+
+def sincos32(xp: XP, x: Any) -> tuple[Any, Any]:
+    """The Cephes sine and cosine of non-negative float32 as torch's vector units evaluate them."""
+    j = (x * _F32(4 / np.pi)).astype(np.int32)
+    j = (j + np.int32(1)) & np.int32(~1)
+    octant = j.astype(_F32)
+    for part in _QUARTER_PI:
+        x = fma32(xp, octant, _F32(-part), x)
+    z = x * x
+    cos = fma32(xp, _horner(xp, z, _COS) * z, z, z * _F32(-0.5)) + _F32(1)
+    sin = fma32(xp, _horner(xp, z, _SIN) * z, x, x)
+    swap = (j & np.int32(2)) != 0
+    sin, cos = xp.where(swap, cos, sin), xp.where(swap, sin, cos)
+    sin = xp.where((j & np.int32(4)) != 0, -sin, sin)
+    cos = xp.where(((j - np.int32(2)) & np.int32(4)) == 0, -cos, cos)
+    return sin, cos
+
+
+def uniform32(xp: XP, words: Any, low: Any, span: Any) -> Any:
+    """``fma(u, span, low)`` of the low 24 bits of each word; float32."""
+    return fma32(xp, (words & LOW24).astype(_F32) * U24, span, low)
+
+
+def normal32(xp: XP, words: Any, mean: Any, std: Any) -> Any:
+    """Box-Muller on full groups of 16: words (16 * k,) to float32 (16 * k,)."""
+    u = ((words & LOW24).astype(_F32) * U24).reshape(-1, 2, 8)
+    radius = xp.sqrt(_F32(-2) * log32(xp, _F32(1) - u[:, 0]))
+    sin, cos = sincos32(xp, _TWO_PI * u[:, 1])
+    halves = xp.stack([radius * cos, radius * sin], axis=1)
+    return fma32(xp, halves, std, mean).reshape(-1)

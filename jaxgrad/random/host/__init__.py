@@ -1,0 +1,15 @@
+"""Draws into numpy arrays, for code that runs on the host anyway (a data loader, an initialiser).
+
+    stream = host.Stream(generator)
+    order = host.randperm(stream, n, np.dtype(np.int64))
+    generator = stream.generator()
+
+A ``Stream`` is opened from an immutable Generator, read as often as needed, and closed into the next one; the
+functions take it, the sizes and a numpy dtype. Nothing here touches a device.
+"""
+
+from jaxgrad.random.host.integers import random_ as random_
+from jaxgrad.random.host.integers import randperm as randperm
+from jaxgrad.random.host.normal import normal as normal
+from jaxgrad.random.host.stream import Stream as Stream
+from jaxgrad.random.host.uniform import uniform as uniform
