@@ -8,5 +8,16 @@ from jaxgrad.autograd.accumulate import accumulate, zero_grad
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
 from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
+from jaxgrad.autograd.grad import grad
 
-__all__ = ["accumulate", "backward", "forward", "Function", "FunctionCtx", "Graph", "once_differentiable", "zero_grad"]
+__all__ = [
+    "accumulate",
+    "backward",
+    "forward",
+    "Function",
+    "FunctionCtx",
+    "grad",
+    "Graph",
+    "once_differentiable",
+    "zero_grad",
+]

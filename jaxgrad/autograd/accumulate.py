@@ -15,7 +15,7 @@ from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, wit
 from jaxgrad._core.types import PyTree
 
 
-def accumulate(grads: PyTree | None, more: PyTree | None) -> PyTree | None:
+def accumulate(grads: PyTree, more: PyTree) -> PyTree:
     """What a second ``loss.backward()`` does to every ``.grad``: ``grads + more``, where ``None + g`` is ``g``.
 
     The sum, as in torch; ``optax.MultiSteps`` would take the mean.

@@ -32,6 +32,8 @@ def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Shape], *, 
         RuntimeError: torch's, where the implicit one is not allowed or an explicit one does not fit.
     """
     given = [None] * len(outputs) if gradient is None else _like(tree, gradient)
+    if batched and any(each is None for each in given):
+        raise ValueError("is_grads_batched=True needs every grad_output, with a leading batch axis")
     return [
         _implicit(output) if each is None else _explicit(i, each, output, batched)
         for i, (each, output) in enumerate(zip(given, outputs, strict=True))

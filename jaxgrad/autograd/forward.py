@@ -19,14 +19,8 @@ from jaxgrad.autograd.accumulate import accumulate
 from jaxgrad.autograd.cotangent import Shape, cotangents, shape_of
 from jaxgrad.autograd.dependence import Leaves, union
 from jaxgrad.autograd.record import record
+from jaxgrad.autograd.saved import Saved
 from jaxgrad.autograd.selection import Inputs, select
-
-SECOND_TIME = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
 
 NO_GRAD_FN = "element {} of tensors does not require grad and does not have a grad_fn"
 
@@ -70,7 +64,8 @@ def forward(
         params=jax.tree.structure(params),
         order=key_order(params),
         leaves=recorded.leaves,
-        reached_from=recorded.reached_from,
+        wanted=recorded.wanted,
+        connected=recorded.connected,
     )
     out = jax.tree.unflatten(recorded.tree, recorded.outputs)
     graph = Graph(plan, recorded.tree, tuple(range(len(recorded.outputs))), Saved(recorded.pullback))
@@ -85,23 +80,8 @@ class Plan:
     params: Any
     order: KeyOrder
     leaves: tuple[int, ...]
-    reached_from: tuple[Leaves, ...]
-
-
-class Saved:
-    """The saved tensors with their recipe, shared by every view of one graph; emptied by the backward that ends it."""
-
-    def __init__(self, pullback: Any, freed: bool = False) -> None:
-        self.pullback, self.freed = pullback, freed
-
-    def take(self, retain: bool) -> Any:
-        """The recipe; unless ``retain``, the last time."""
-        if self.freed:
-            raise RuntimeError(SECOND_TIME)
-        pullback = self.pullback
-        if not retain:
-            self.pullback, self.freed = None, True
-        return pullback
+    wanted: Leaves
+    connected: tuple[Leaves, ...]
 
 
 @jax.tree_util.register_pytree_node_class
@@ -121,8 +101,7 @@ class Graph:
         return Graph(self._plan, tree, tuple(places), self._saved)
 
     def __repr__(self) -> str:
-        state = "freed" if self._saved.freed else f"{len(jax.tree.leaves(self._saved.pullback))} saved tensors"
-        return f"Graph({len(self._outputs)} outputs, {len(self._plan.leaves)} leaves, {state})"
+        return f"Graph({len(self._outputs)} outputs, {len(self._plan.leaves)} leaves, {self._saved})"
 
     def backward(self, gradient: PyTree | None = None, retain_graph: bool = False, grads: PyTree | None = None) -> Any:
         """``out.backward(gradient, retain_graph)``: the gradients of the leaves, added to ``grads``.
@@ -143,13 +122,65 @@ class Graph:
         >>> graph.backward(gradient=jnp.ones(2))
         Array([4., 6.], dtype=...)
         """
-        plan = self._plan
-        given = cotangents(gradient, self._tree, [plan.outputs[i] for i in self._outputs])
+        return accumulate(grads, self._pull_back(self._cotangents(gradient), self._saved.take(retain_graph)))
+
+    def backward_batched(self, gradient: PyTree) -> Any:
+        """Every row of ``gradient`` pulled back at once (torch's ``is_grads_batched``); the graph is used up.
+
+        Args:
+            gradient: a tree like the output, each array with a leading batch axis.
+
+        Returns:
+            A tree like the parameters, each array with that axis, None where there is no gradient.
+
+        >>> _, graph = forward(lambda a: a**2, jnp.array([2.0, 3.0]))
+        >>> graph.backward_batched(jnp.eye(2))
+        Array([[4., 0.],
+               [0., 6.]], dtype=...)
+        """
+        rows, pullback = self._cotangents(gradient, batched=True), self._saved.take(retain=False)
+        return jax.vmap(lambda row: self._pull_back(row, pullback))(rows)
+
+    def _cotangents(self, gradient: PyTree | None, batched: bool = False) -> list[Array]:
+        given = cotangents(gradient, self._tree, [self._plan.outputs[i] for i in self._outputs], batched=batched)
         for position, i in enumerate(self._outputs):
-            if not plan.reached_from[i]:
+            if not self._plan.connected[i]:
                 raise RuntimeError(NO_GRAD_FN.format(position))
-        found = pull_back(self._saved.take(retain_graph), plan, dict(zip(self._outputs, given, strict=True)))
-        return accumulate(grads, found)
+        return given
+
+    def _pull_back(self, given: list[Array], pullback: Any) -> PyTree:
+        """The gradients of all leaves from those of the outputs; outputs out of view are not visited at all.
+
+        torch's gradient of a complex leaf is the conjugate of JAX's, so both ends are conjugated.
+        """
+        plan, by_output = self._plan, dict(zip(self._outputs, given, strict=True))
+        cotangents = [
+            jnp.conj(by_output[i]) if i in by_output else _nothing(shape) for i, shape in enumerate(plan.outputs)
+        ]
+        reached = union([plan.connected[i] for i in by_output]) & plan.wanted
+        leaves: list[Array | None] = [None] * plan.params.num_leaves
+        if reached:
+            for place, grad in zip(plan.leaves, pullback(cotangents), strict=True):
+                leaves[place] = jnp.conj(grad) if reached >> place & 1 else None
+        return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
+
+    def without(self, *trees: PyTree) -> "Graph":
+        """The graph less the saved tensors that are arrays of ``trees`` (parameters, the batch); used up is this one.
+
+        What a compiled function returns is new memory, a parameter among the saved tensors too. To return the graph
+        without a copy of the model, leave them out inside and put them back outside.
+
+        >>> params = {"w": jnp.ones((8, 8))}
+        >>> first = jax.jit(lambda p, x: forward(lambda p: ((x @ p["w"]) ** 2).sum(), p)[1].without(p))
+        >>> graph = first(params, jnp.ones((1, 8)))
+        >>> graph.restore(params).backward()["w"].shape
+        (8, 8)
+        """
+        return Graph(self._plan, self._tree, self._outputs, self._saved.without(jax.tree.leaves(trees)))
+
+    def restore(self, *trees: PyTree) -> "Graph":
+        """The graph with the arrays of ``trees`` put back where ``without`` left them out."""
+        return Graph(self._plan, self._tree, self._outputs, self._saved.restore(jax.tree.leaves(trees)))
 
     def tree_flatten(self) -> tuple[tuple[Any], tuple[Any, ...]]:
         """The saved tensors, and all that is static."""
@@ -160,20 +191,6 @@ class Graph:
         """A graph of its own: it does not know what becomes of the one it was taken from."""
         plan, tree, outputs, freed = static
         return cls(plan, tree, outputs, Saved(children[0], freed))
-
-
-def pull_back(pullback: Any, plan: Plan, given: dict[int, Array]) -> PyTree:
-    """The gradients of all leaves from the gradients of some outputs; the other outputs are not visited at all.
-
-    torch's gradient of a complex leaf is the conjugate of JAX's, so both ends are conjugated.
-    """
-    cotangents = [jnp.conj(given[i]) if i in given else _nothing(shape) for i, shape in enumerate(plan.outputs)]
-    reached = union([plan.reached_from[i] for i in given])
-    leaves: list[Array | None] = [None] * plan.params.num_leaves
-    for place, grad in zip(plan.leaves, pullback(cotangents), strict=True):
-        if reached >> place & 1:
-            leaves[place] = jnp.conj(grad)
-    return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
 
 
 def _nothing(output: Shape) -> ad.Zero:

@@ -32,8 +32,10 @@ class Record:
     """Cotangents of the outputs to cotangents of the recorded leaves (JAX's convention); None without leaves."""
     leaves: tuple[int, ...]
     """Positions of the leaves that the pull-back answers for, in the flattened parameters."""
-    reached_from: tuple[Leaves, ...]
-    """For each output, the leaves that it is connected to."""
+    wanted: Leaves
+    """The leaves that may have a gradient (``inputs=``)."""
+    connected: tuple[Leaves, ...]
+    """For each output, the leaves that it is connected to, wanted or not."""
 
 
 def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, wanted: Leaves) -> Record:
@@ -45,10 +47,9 @@ def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux:
         jaxpr = jax.make_jaxpr(call)(*leaves)
     except jax.errors.ConcretizationTypeError:
         return _defined_by_run(call, leaves, wanted)
-    sources = [wanted & 1 << i for i in range(len(leaves))]
-    reached_from = dependence(jaxpr.jaxpr, sources)[: call.outputs.num_leaves]
-    outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, union(reached_from))
-    return Record(outputs, call.outputs, call.aux(rest), pullback, places, tuple(reached_from))
+    connected = dependence(jaxpr.jaxpr, [1 << i for i in range(len(leaves))])[: call.outputs.num_leaves]
+    outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, union(connected) & wanted)
+    return Record(outputs, call.outputs, call.aux(rest), pullback, places, wanted, tuple(connected))
 
 
 def _defined_by_run(call: "_Flat", leaves: list[Array], wanted: Leaves) -> Record:
@@ -57,17 +58,16 @@ def _defined_by_run(call: "_Flat", leaves: list[Array], wanted: Leaves) -> Recor
     Connected is then what a derivative flows through: a leaf that is reached through ``floor`` alone has gradient
     None here, where torch has zeros.
     """
-    outputs, pullback, rest, places = _vjp(_split(call, call), leaves, wanted)
-    reached_from = [0] * len(outputs)
+    differentiable = [1 << i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    outputs, pullback, rest, places = _vjp(_split(call, call), leaves, union(differentiable))
+    connected = [0] * len(outputs)
     if pullback is not None:
         zeros = [np.zeros(np.shape(output), jax.typeof(output).to_tangent_aval().dtype) for output in outputs]
         jaxpr = jax.make_jaxpr(pullback)(zeros).jaxpr
         flows_to = dependence(jaxpr, [1 << i for i in range(len(outputs))])
         for i in range(len(outputs)):
-            reached_from[i] = union(
-                [1 << place for place, sources in zip(places, flows_to, strict=True) if sources >> i & 1]
-            )
-    return Record(outputs, call.outputs, call.aux(rest), pullback, places, tuple(reached_from))
+            connected[i] = union([1 << k for k, sources in zip(places, flows_to, strict=True) if sources >> i & 1])
+    return Record(outputs, call.outputs, call.aux(rest), pullback, places, wanted, tuple(connected))
 
 
 class _Flat:

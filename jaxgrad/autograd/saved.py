@@ -1,0 +1,82 @@
+"""The saved tensors of a graph: shared by its views, freed by the backward that ends it, thinned out on request."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from jaxgrad._core.errors import explain
+
+SECOND_TIME = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+
+class Saved:
+    """The recipe of a backward, a pytree whose leaves are the saved tensors; one holder for every view of a graph."""
+
+    def __init__(self, pullback: Any, freed: bool = False) -> None:
+        self.pullback, self.freed = pullback, freed
+
+    def __repr__(self) -> str:
+        return "freed" if self.freed else f"{len(jax.tree.leaves(self.pullback))} saved tensors"
+
+    def take(self, retain: bool) -> Any:
+        """The recipe; unless ``retain``, for the last time: no reference to the saved tensors stays here.
+
+        Raises:
+            RuntimeError: it was taken before, or some saved tensors were left out and are not back.
+        """
+        if self.freed:
+            raise RuntimeError(SECOND_TIME)
+        pullback = self.pullback
+        if isinstance(pullback, Thinned):
+            raise RuntimeError(
+                explain(
+                    "the graph is without some of its saved tensors",
+                    got=f"{len(pullback.holes)} left out by graph.without(...)",
+                    remedy="graph.restore(...) with the same trees, then backward",
+                )
+            )
+        if not retain:
+            self.pullback, self.freed = None, True
+        return pullback
+
+    def without(self, arrays: Sequence[Any]) -> "Saved":
+        """The same less the saved tensors that are, as objects, among ``arrays``."""
+        leaves, tree = jax.tree.flatten(self.take(retain=False))
+        places = {id(array): k for k, array in enumerate(arrays)}
+        holes = tuple((i, places[id(leaf)]) for i, leaf in enumerate(leaves) if id(leaf) in places)
+        left_out = {i for i, _ in holes}
+        return Saved(Thinned([leaf for i, leaf in enumerate(leaves) if i not in left_out], tree, holes))
+
+    def restore(self, arrays: Sequence[Any]) -> "Saved":
+        """The whole again; ``arrays`` in the order that ``without`` was given."""
+        if self.freed:
+            raise RuntimeError(SECOND_TIME)
+        thinned, self.pullback, self.freed = self.pullback, None, True
+        if not isinstance(thinned, Thinned):
+            return Saved(thinned)
+        kept, back = iter(thinned.kept), {i: arrays[k] for i, k in thinned.holes}
+        leaves = [back[i] if i in back else next(kept) for i in range(thinned.tree.num_leaves)]
+        return Saved(jax.tree.unflatten(thinned.tree, leaves))
+
+
+@jax.tree_util.register_pytree_node_class
+class Thinned:
+    """The saved tensors that were kept, and where the others belong."""
+
+    def __init__(self, kept: list[Any], tree: Any, holes: tuple[tuple[int, int], ...]) -> None:
+        self.kept, self.tree, self.holes = kept, tree, holes
+
+    def tree_flatten(self) -> tuple[list[Any], tuple[Any, ...]]:
+        """The kept tensors are the children."""
+        return self.kept, (self.tree, self.holes)
+
+    @classmethod
+    def tree_unflatten(cls, static: tuple[Any, ...], children: Sequence[Any]) -> "Thinned":
+        """The inverse of ``tree_flatten``."""
+        return cls(list(children), *static)
