@@ -15,7 +15,6 @@ from jaxgrad.random.dispatch import draw
 from jaxgrad.random.dtypes import FLOATS, INTEGERS, check_dtype
 from jaxgrad.random.generator import Generator
 
-
 _OMITTED: Any = object()
 
 

@@ -8,6 +8,9 @@ A ``Stream`` is opened from an immutable Generator, read as often as needed, and
 functions take it, the sizes and a numpy dtype. Nothing here touches a device.
 """
 
+from jaxgrad.random.host.composed import accepted_normal as accepted_normal
+from jaxgrad.random.host.composed import redrawn_normal as redrawn_normal
+from jaxgrad.random.host.composed import sparse_columns as sparse_columns
 from jaxgrad.random.host.integers import random_ as random_
 from jaxgrad.random.host.integers import randperm as randperm
 from jaxgrad.random.host.normal import normal as normal
