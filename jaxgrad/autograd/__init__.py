@@ -4,6 +4,7 @@
 ``zero_grad`` are what happens to ``.grad`` between two steps.
 """
 
+from jaxgrad.autograd import functional
 from jaxgrad.autograd.accumulate import accumulate, zero_grad
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
@@ -15,6 +16,7 @@ __all__ = [
     "backward",
     "forward",
     "Function",
+    "functional",
     "FunctionCtx",
     "grad",
     "Graph",
