@@ -1,0 +1,87 @@
+"""Torch's elementwise operations as its optimizers use them, with their order of rounding.
+
+A rule written with them reads like torch's and rounds like torch's: each operation computes in the tensor's
+arithmetic dtype (float32 for the 16-bit ones) and rounds once to the dtype of its first argument. Scalars come in the
+arithmetic dtype.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgrad._core.types import Array
+
+
+def arithmetic_dtype(dtype: np.dtype) -> np.dtype:
+    """The real dtype in which torch computes on tensors of ``dtype``.
+
+    >>> arithmetic_dtype(jnp.dtype(jnp.bfloat16)), arithmetic_dtype(jnp.dtype("complex64"))
+    (dtype('float32'), dtype('float32'))
+    """
+    return np.dtype(np.float64) if dtype in (jnp.float64, jnp.complex128) else np.dtype(np.float32)
+
+
+def _wide(*arrays: Array) -> list[Array]:
+    return [array.astype(arithmetic_dtype(array.dtype)) for array in arrays]
+
+
+def _rounded(value: Array, like: Array) -> Array:
+    """The rounding at the end of one operation; a compiler may not drop it, as it may drop a pair of casts."""
+    if value.dtype == like.dtype:
+        return value
+    info = jnp.finfo(like.dtype)
+    return jax.lax.reduce_precision(value, info.nexp, info.nmant).astype(like.dtype)
+
+
+def add(a: Array, b: Array, alpha: Array) -> Array:
+    """``a + alpha * b`` (``a.add(b, alpha=alpha)``)."""
+    x, y = _wide(a, b)
+    return _rounded(x + alpha * y, a)
+
+
+def plus(a: Array, value: Array) -> Array:
+    """``a + value`` with a scalar (``a.add(value)``)."""
+    (x,) = _wide(a)
+    return _rounded(x + value, a)
+
+
+def mul(a: Array, value: Array) -> Array:
+    """``a * value``, with a tensor or a scalar (``a.mul(value)``)."""
+    (x,) = _wide(a)
+    return _rounded(x * value.astype(x.dtype), a)
+
+
+def div(a: Array, value: Array) -> Array:
+    """``a / value``, with a tensor or a scalar (``a.div(value)``)."""
+    (x,) = _wide(a)
+    return _rounded(x / value.astype(x.dtype), a)
+
+
+def sqrt(a: Array) -> Array:
+    """``a.sqrt()``."""
+    (x,) = _wide(a)
+    return _rounded(jnp.sqrt(x), a)
+
+
+def lerp(a: Array, b: Array, weight: Array) -> Array:
+    """``a + weight * (b - a)``, from the nearer end as torch does (``a.lerp(b, weight)``): exactly b for weight 1."""
+    x, y = _wide(a, b)
+    near_a = jnp.abs(weight) < 0.5
+    return _rounded(jnp.where(near_a, x, y) + jnp.where(near_a, weight, weight - 1) * (y - x), a)
+
+
+def addcmul(a: Array, b: Array, c: Array, value: Array) -> Array:
+    """``a + value * b * c`` (``a.addcmul(b, c, value=value)``)."""
+    x, y, z = _wide(a, b, c)
+    return _rounded(x + value * y * z, a)
+
+
+def addcdiv(a: Array, b: Array, c: Array, value: Array) -> Array:
+    """``a + value * b / c`` (``a.addcdiv(b, c, value=value)``)."""
+    x, y, z = _wide(a, b, c)
+    return _rounded(x + value * y / z, a)
+
+
+def decayed(grad: Array, param: Array, weight_decay: Array) -> Array:
+    """The L2 penalty in the gradient, ``grad + weight_decay * param``; untouched if there is none, as in torch."""
+    return jnp.where(weight_decay != 0, add(grad, param, weight_decay), grad)

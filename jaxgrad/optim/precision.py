@@ -1,0 +1,70 @@
+"""Torch's host doubles inside a compiled float32 step.
+
+Torch computes the numbers of a step that are no tensors (bias corrections, ``lr * weight_decay``, the momentum
+schedule of NAdam) in Python's doubles and rounds once, when a kernel takes them. Computed in float32 instead,
+``1 - beta2**t`` is off by 1e-5 relative, which is another trajectory within a hundred steps. Here the scalar part of a
+step is therefore traced in float64 also when JAX's 64-bit mode is off: a few scalar operations, rounded once.
+
+What must survive between steps, the hyper-parameters, keeps a double's accuracy as well: in 64-bit mode as a float64
+scalar, otherwise as three float32 numbers whose sum it is (72 bits, so that a double between 1e-22 and 3e38 comes
+back bit for bit).
+"""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgrad._core.dtypes import x64_enabled
+from jaxgrad._core.types import Array
+
+
+def double_precision() -> AbstractContextManager[Any]:
+    """The region in which scalars are computed in float64, inside ``jit`` or not, whatever the mode outside."""
+    return jax.enable_x64(True)
+
+
+def pack(value: Any) -> Array:
+    """A number as the state keeps it: float64 in 64-bit mode, else three float32 numbers whose sum it is.
+
+    >>> [float(part) for part in pack(0.999)]
+    [0.9990000128746033, -1.287460360543946e-08, 3.3306690738754696e-16]
+    """
+    as_one = x64_enabled()
+    if isinstance(value, jax.Array):
+        with double_precision():
+            number = value.reshape(()).astype(jnp.float64)
+            return number if as_one else jnp.stack(_parts(number, jnp))
+    double = np.float64(value)
+    return jnp.asarray(double if as_one else np.stack(_parts(double, np)))
+
+
+def _parts(number: Any, xp: Any) -> list[Any]:
+    parts = []
+    for _ in range(3):
+        part = number.astype(xp.float32)
+        parts.append(part)
+        number = xp.where(xp.isfinite(part), number - part.astype(xp.float64), 0.0)
+    return parts
+
+
+def widen(packed: Array) -> Array:
+    """A kept number as a float64 scalar; call it inside ``double_precision``."""
+    if packed.dtype == jnp.float64:
+        return packed
+    high, middle, low = (part.astype(jnp.float64) for part in packed)
+    return high + (middle + low)
+
+
+def unpack(packed: Array) -> Any:
+    """A kept number as a Python float (as an array of them for an ensemble under ``vmap``).
+
+    >>> unpack(pack(0.999))
+    0.999
+    """
+    numbers = np.asarray(packed, dtype=np.float64)
+    if packed.dtype == jnp.float32:
+        numbers = numbers[..., 0] + (numbers[..., 1] + numbers[..., 2])
+    return numbers.item() if numbers.ndim == 0 else numbers
