@@ -67,7 +67,8 @@ class _Composite(LRScheduler):
         leaves = list(_leaves(self))
         for i, one in enumerate(leaves):
             for later in leaves[i + 1 :] if isinstance(one, OneCycleLR) else ():
-                momentum = isinstance(later, CyclicLR) and later.cycle_momentum and one.cycle_momentum
+                both_cycle = getattr(one, "cycle_momentum", False) and getattr(later, "cycle_momentum", False)
+                momentum = isinstance(later, CyclicLR) and both_cycle
                 if isinstance(later, OneCycleLR) or momentum:
                     raise ValueError(
                         explain(

@@ -227,8 +227,11 @@ class LinearLR(LRScheduler):
         return memory.base_lrs[group] * (self.start_factor + rise * steps / self.total_iters)
 
     def _graph_lr(self, count: jax.Array, base_lr: Number, group: int) -> jax.Array:
-        rise, steps = self.end_factor - self.start_factor, jnp.minimum(max(self.total_iters, 0), count)
-        return base_lr * (self.start_factor + rise * (steps / max(self.total_iters, 1)))
+        if self.total_iters <= 0:
+            return jnp.full_like(count, base_lr * self.start_factor, dtype=float)
+        total, steps = self.total_iters, jnp.minimum(self.total_iters, count)
+        # Weights of both ends: nothing cancels when the line falls towards 0.
+        return base_lr * (self.start_factor * (total - steps) + self.end_factor * steps) / total
 
 
 @dataclasses.dataclass(frozen=True)
