@@ -10,6 +10,7 @@ from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
 from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
 from jaxgrad.autograd.grad import grad
+from jaxgrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "accumulate",
@@ -19,6 +20,9 @@ __all__ = [
     "functional",
     "FunctionCtx",
     "grad",
+    "gradcheck",
+    "GradcheckError",
+    "gradgradcheck",
     "Graph",
     "once_differentiable",
     "zero_grad",

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxgrad._core.types import Array
 from jaxgrad.autograd import functional_checks as check
 from jaxgrad.autograd.functional_checks import Arrays
+from jaxgrad.autograd.functional_products import pullback, pushforward
 
 Func = Callable[..., Any]
 
@@ -43,7 +44,7 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     fn, was_tuple = check.flat(func, "vjp")
     found = check.connections(fn, inputs) if strict else []
     check.require_outputs(found)
-    outputs, pull = _pullback(fn, inputs)
+    outputs, pull = pullback(fn, inputs)
     if v is not None:
         v = check.as_tuple(v, "v", "vjp")[1]
         check.validate_v(v, outputs, was_tuple[0])
@@ -54,7 +55,7 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     if strict:
         check.require_inputs(found, len(inputs))
         if create_graph:
-            check.require_graph(check.connections(lambda *x: _pullback(fn, x)[1](v), inputs), "jacobian")
+            check.require_graph(check.connections(lambda *x: pullback(fn, x)[1](v), inputs), "jacobian")
     result = pull(v)
     return _finish(outputs, create_graph, was_tuple[0]), _finish(result, create_graph, is_inputs_tuple)
 
@@ -90,8 +91,8 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         check.require_outputs(found)
         check.require_inputs(found, len(inputs))
         if create_graph:
-            check.require_graph(check.connections(lambda *x: _pushforward(fn, x, v)[1], inputs), "jacobian")
-    outputs, result = _pushforward(fn, inputs, v)
+            check.require_graph(check.connections(lambda *x: pushforward(fn, x, v)[1], inputs), "jacobian")
+    outputs, result = pushforward(fn, inputs, v)
     return _finish(outputs, create_graph, was_tuple[0]), _finish(result, create_graph, was_tuple[0])
 
 
@@ -121,8 +122,8 @@ def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         check.require_jacobian(found)
         check.require_hessian(found, len(inputs), "input")
         if create_graph:
-            check.require_graph(check.connections(lambda *x: _pullback(grad, x)[1](v), inputs), "hessian")
-    result = _pullback(grad, inputs)[1](v)
+            check.require_graph(check.connections(lambda *x: pullback(grad, x)[1](v), inputs), "hessian")
+    result = pullback(grad, inputs)[1](v)
     return _finish(outputs, create_graph, False), _finish(result, create_graph, is_inputs_tuple)
 
 
@@ -152,8 +153,8 @@ def hvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         check.require_jacobian(found)
         check.require_hessian(found, len(inputs), "grad_jacobian")
         if create_graph:
-            check.require_graph(check.connections(lambda *x: _pushforward(grad, x, v)[1], inputs), "hessian")
-    result = _pushforward(grad, inputs, v)[1]
+            check.require_graph(check.connections(lambda *x: pushforward(grad, x, v)[1], inputs), "hessian")
+    result = pushforward(grad, inputs, v)[1]
     return _finish(outputs, create_graph, False), _finish(result, create_graph, is_inputs_tuple)
 
 
@@ -264,43 +265,13 @@ def hessian(
         return (outputs[0].reshape(()),)
 
     def gradient(*inputs: Array) -> Arrays:
-        return _pullback(scalar, inputs)[1](None)
+        return pullback(scalar, inputs)[1](None)
 
     if strict:
         check.require_outputs(check.connections(scalar, inputs))
         check.require_jacobian(check.connections(gradient, inputs))
     blocks = jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
     return blocks if is_inputs_tuple else blocks[0][0]
-
-
-def _pullback(fn: Callable[..., Arrays], inputs: Arrays) -> tuple[Arrays, Callable[[Any], Arrays]]:
-    """Outputs, and cotangents in torch's convention (conjugates) to gradients; None is the cotangent 1."""
-    outputs, pull = jax.vjp(fn, *inputs)
-
-    def gradients(v: Arrays | None) -> Arrays:
-        if v is None:
-            v = tuple(jnp.ones_like(output) for output in outputs)
-        cotangents = tuple(_cotangent(each, output) for each, output in zip(v, outputs, strict=True))
-        return tuple(_gradient(each, like) for each, like in zip(pull(cotangents), inputs, strict=True))
-
-    return outputs, gradients
-
-
-def _cotangent(v: Array, output: Array) -> Any:
-    if not jnp.issubdtype(output.dtype, jnp.inexact):
-        return jnp.zeros(output.shape, jax.dtypes.float0)
-    return v.astype(output.dtype).conj()
-
-
-def _gradient(grad: Array, like: Array) -> Array:
-    return jnp.zeros_like(like) if grad.dtype == jax.dtypes.float0 else grad.conj()
-
-
-def _pushforward(fn: Callable[..., Arrays], inputs: Arrays, v: Arrays | None) -> tuple[Arrays, Arrays]:
-    """Outputs and the product with the Jacobian, by the backward of the backward."""
-    outputs, pull = _pullback(fn, inputs)
-    zeros = tuple(jnp.zeros_like(output) for output in outputs)
-    return outputs, _pullback(lambda *u: pull(u), zeros)[1](v)
 
 
 def _input_vector(v: Any, inputs: Arrays, is_tuple: bool, fn_name: str, of: str) -> Arrays | None:
@@ -324,12 +295,12 @@ def _scalar(func: Func, inputs: Any, v: Any, strict: bool, fn_name: str) -> Any:
     check.single_output(outputs, was_tuple[0], fn_name)
     if strict:
         check.require_inputs(found, len(inputs))
-    return outputs, lambda *x: _pullback(fn, x)[1](None), v, inputs, is_inputs_tuple
+    return outputs, lambda *x: pullback(fn, x)[1](None), v, inputs, is_inputs_tuple
 
 
 def _rows(fn: Callable[..., Arrays], inputs: Arrays, vectorize: bool) -> tuple[Arrays, ...]:
     """Block (i, j) of the Jacobian: output i differentiated by input j, in reverse mode."""
-    outputs, pull = _pullback(fn, inputs)
+    outputs, pull = pullback(fn, inputs)
     loop = (lambda row, basis: jax.vmap(row)(basis)) if vectorize else jax.lax.map
 
     def of_output(i: int) -> Arrays:
@@ -368,7 +339,7 @@ def _require_full_jacobian(fn: Callable[..., Arrays], inputs: Arrays, create_gra
                     "This is not allowed in strict mode."
                 )
         if create_graph:
-            grads = check.connections(lambda *x, i=i: _pullback(lambda *x: (fn(*x)[i],), x)[1](None), inputs)
+            grads = check.connections(lambda *x, i=i: pullback(lambda *x: (fn(*x)[i],), x)[1](None), inputs)
             if not all(grads):  # torch names the output here
                 check.refuse_graph("jacobian", i)
 
