@@ -1,0 +1,1 @@
+"""What training needs around the model, after ``torch.utils``: data loading, rematerialisation."""

@@ -1,0 +1,345 @@
+"""DataLoader: torch's batches in torch's order, with every draw in plain sight.
+
+torch's loader draws from the global generator behind one's back, and *when* it does so decides what everything drawn
+afterwards will be. Here ``loader.epoch(generator)`` returns the batches and the generator as torch's global one would
+stand after that epoch.
+
+What torch draws, and when: ``iter(loader)`` draws one 64-bit ``base_seed`` for the workers (even if there are none,
+even without shuffling) from the loader's generator or the global one; the sampler draws the order at the first
+``next``, or, with workers, which read ahead, in ``iter`` too. With persistent workers only the first epoch draws a
+``base_seed``. ``epoch`` does both parts at once; who draws in between uses :meth:`DataLoader.open`.
+"""
+
+import copy
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jaxgrad._core.errors import explain
+from jaxgrad.random import Generator, from_state
+from jaxgrad.utils.data import draws
+from jaxgrad.utils.data.collate import default_collate, default_convert
+from jaxgrad.utils.data.dataset import is_stream
+from jaxgrad.utils.data.epoch import Epoch, Opened, check_state
+from jaxgrad.utils.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    at_epoch,
+    draw_from,
+    own_generator,
+)
+
+_UNSAID: Any = object()
+
+
+class DataLoader:
+    """Mirror of ``torch.utils.data.DataLoader``.
+
+    Differs from torch: it is a value. It is not iterated over itself; each epoch is asked for with the generator it
+    draws from. A loader that has a generator of its own, or persistent workers, goes on from one epoch to the next
+    by ``after=``, the epoch before.
+
+    Args:
+        dataset: anything with ``__getitem__`` (and ``__len__``), or an ``IterableDataset``.
+        batch_size: samples in a batch; None turns batching off.
+        shuffle: whether the order is drawn anew each epoch.
+        sampler: a sampler or any finite iterable of indices.
+        batch_sampler: the same for lists of indices.
+        num_workers: processes that read ahead; 0 reads in the process itself.
+        collate_fn: from the list of samples to the batch; :func:`default_collate` if None.
+        pin_memory: accepted and without effect: JAX stages host memory itself. It cannot change a number.
+        drop_last: whether a last batch that is not full is left out.
+        timeout: seconds to wait for a batch of a worker; 0 waits as long as it takes.
+        worker_init_fn: called in each worker with its number, after seeding.
+        multiprocessing_context: None or ``"spawn"``; a process that runs JAX must not be forked.
+        generator: the start of a stream of the loader's own, from which the ``base_seed`` and the order of
+            ``shuffle=True`` are drawn; the global one is left alone then. Given to a sampler too, it is one stream.
+        prefetch_factor: batches that each worker reads ahead; 2 if None.
+        persistent_workers: whether the processes are kept for the next epoch. This changes what is drawn.
+        pin_memory_device: as ``pin_memory``.
+        in_order: False permits, but does not cause, another order: batches come in order either way.
+
+    Raises:
+        ValueError: arguments that exclude each other or are out of range, in torch's words.
+
+    >>> from jaxgrad import random
+    >>> generator = random.manual_seed(0)
+    >>> loader = DataLoader(range(5), batch_size=2, shuffle=True)
+    >>> for epoch in range(2):
+    ...     batches, generator = loader.epoch(generator)
+    ...     print([batch.tolist() for batch in batches])
+    [[1, 4], [2, 3], [0]]
+    [[2, 3], [4, 0], [1]]
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Any = None,
+        batch_sampler: Any = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ):
+        del pin_memory, pin_memory_device, in_order
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        _check_generator(generator, optional=True)
+        streamed = is_stream(dataset)
+        if streamed:
+            _check_stream(shuffle, sampler, batch_sampler)
+        _check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
+
+        self.dataset = dataset
+        self.num_workers = num_workers
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.persistent_workers = persistent_workers
+        self.generator = generator
+        self.drop_last = drop_last
+        self.batch_size = batch_size if batch_sampler is None else None
+        self.batched = batch_sampler is not None or batch_size is not None
+        self.collate_fn = collate_fn or (default_collate if self.batched else default_convert)
+        if sampler is None and not streamed:
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        if batch_sampler is None and batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.sampler = None if streamed else sampler
+        self.batch_sampler = None if streamed else batch_sampler
+
+        # Where each part draws from: stream 0 is the global generator, 1 and 2 are own ones.
+        self._index_sampler: Any = self.batch_sampler if self.batched else self.sampler
+        own: list[Generator] = []
+        self._loader_stream = _stream_of(generator, own)
+        self._sampler_stream = _stream_of(own_generator(self._index_sampler), own)
+        self.own = tuple(own)
+
+    def __len__(self) -> int:
+        """Batches in an epoch; for a stream what its length says.
+
+        Raises:
+            TypeError: the sampler, or the stream, has no length.
+        """
+        if not is_stream(self.dataset):
+            return len(self._index_sampler)
+        n = len(self.dataset)
+        if self.batch_size is None:
+            return n
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+    def __iter__(self) -> Any:
+        raise TypeError(
+            explain(
+                "a DataLoader draws from a generator, which a plain loop does not give it",
+                remedy="batches, generator = loader.epoch(generator), then `for batch in batches`",
+            )
+        )
+
+    def epoch(self, generator: Generator, after: Epoch | None = _UNSAID) -> tuple[Epoch, Generator]:
+        """One pass over the data: the batches, and the generator after it.
+
+        Args:
+            generator: where torch's global generator stands before the epoch.
+            after: the epoch before this one, or None if it is the first. To be said where it matters: if the loader
+                has a generator of its own, which goes on there, or persistent workers.
+
+        Returns:
+            An iterator over batches of numpy arrays, and the generator as torch's global one would stand once all
+            batches were read.
+
+        Raises:
+            TypeError: ``after`` matters and was not given.
+        """
+        opened, generator = self.open(generator, after)
+        return opened.start(generator)
+
+    def open(self, generator: Generator, after: Epoch | None = _UNSAID) -> tuple[Opened, Generator]:
+        """What ``iter(loader)`` draws; ``opened.start(generator)`` then draws what the first ``next`` does.
+
+        >>> from jaxgrad import random
+        >>> opened, generator = DataLoader(range(3), shuffle=True).open(random.manual_seed(0))
+        >>> noise, generator = random.rand(generator, (2,))  # drawn between iter(loader) and the first batch
+        >>> batches, generator = opened.start(generator)
+        """
+        _check_generator(generator)
+        if after is _UNSAID:
+            if self.own or self.persistent_workers:
+                raise TypeError(
+                    explain(
+                        "this loader goes on from one epoch to the next, and was not told from where",
+                        got="a generator of its own" if self.own else "persistent_workers=True",
+                        remedy="batches, generator = loader.epoch(generator, after=batches), with batches = None first",
+                    )
+                )
+            after = None
+        streams = [generator, *(self.own if after is None else after.own)]
+        workers = None if after is None or not self.persistent_workers else after.hand_over_workers()
+        if after is not None and self.persistent_workers:
+            base_seed = after.base_seed
+        else:
+            base_seed, streams[self._loader_stream] = draws.seed(streams[self._loader_stream])
+        opened = Opened(self, base_seed, tuple(streams[1:]), workers)
+        if self.num_workers:
+            opened.drawn, streams[0] = opened.draw(streams[0])
+        return opened, streams[0]
+
+    def draw_order(
+        self, streams: Sequence[Generator]
+    ) -> tuple[Sequence[Any] | None, Generator | None, list[Generator]]:
+        """The index batches of an epoch, the generator they were drawn from, and all streams afterwards."""
+        streams = list(streams)
+        if is_stream(self.dataset):
+            return None, None, streams
+        before = streams[self._sampler_stream]
+        index_batches, streams[self._sampler_stream] = draw_from(self._index_sampler, before)
+        return index_batches, before if _repeatable(self._index_sampler) else None, streams
+
+    def at_epoch(self, epoch: int) -> "DataLoader":
+        """This loader with its :class:`DistributedSampler` in another epoch; torch's ``sampler.set_epoch(epoch)``."""
+        other = copy.copy(self)
+        other.sampler = at_epoch(self.sampler, epoch)
+        other.batch_sampler = at_epoch(self.batch_sampler, epoch)
+        other._index_sampler = other.batch_sampler if self.batched else other.sampler
+        return other
+
+    def resume(self, state: dict[str, Any]) -> Epoch:
+        """The rest of an epoch that was stored by ``batches.state()``: no sample is lost, none comes twice.
+
+        The loader must be built as the one that the state is from. Random numbers that a dataset draws by itself
+        (in workers: from their seeds) begin anew. A stream is read from its beginning up to the place.
+
+        Raises:
+            ValueError: this is not the state of an epoch of this loader.
+        """
+        check_state(state)
+        own = tuple(from_state(each) for each in state["own"])
+        drawn_from = from_state(state["drawn_from"]) if "drawn_from" in state else None
+        index_batches = state.get("index_batches")
+        if drawn_from is not None:
+            index_batches, _ = draw_from(self._index_sampler, drawn_from)
+        position = int(state["position"])
+        if len(own) != len(self.own) or (index_batches is not None and position > len(index_batches)):
+            raise ValueError(
+                explain(
+                    "the state is of another loader",
+                    got=f"{position} batches read, {len(own)} own generators",
+                    expected=f"{len(index_batches or ())} batches, {len(self.own)} own generators",
+                )
+            )
+        return Epoch(self, index_batches, int(state["base_seed"]), own, drawn_from, position)
+
+
+def _stream_of(generator: Generator | None, own: list[Generator]) -> int:
+    """Number of the stream that a part draws from; the same generator object is the same stream."""
+    if generator is None:
+        return 0
+    for i, other in enumerate(own):
+        if other is generator:
+            return i + 1
+    own.append(generator)
+    return len(own)
+
+
+def _repeatable(sampler: Any) -> bool:
+    """Whether a pass is a function of the generator alone, so that it can be drawn again."""
+    if isinstance(sampler, BatchSampler):
+        return _repeatable(sampler.sampler)
+    return isinstance(sampler, Sampler) and type(sampler).draw is not Sampler.draw
+
+
+def _check_generator(generator: Any, optional: bool = False) -> None:
+    if not isinstance(generator, Generator) and not (optional and generator is None):
+        raise TypeError(
+            explain(
+                "a DataLoader draws from a generator",
+                got=type(generator).__name__,
+                expected="jaxgrad.random.Generator",
+                remedy="random.manual_seed(seed)",
+            )
+        )
+
+
+def _check_workers(
+    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool, context: Any
+) -> None:
+    if num_workers < 0:
+        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+    if timeout < 0:
+        raise ValueError("timeout option should be non-negative")
+    if num_workers == 0 and timeout > 0:
+        raise ValueError(explain("timeout is the time to wait for a worker", got=f"timeout={timeout}, num_workers=0"))
+    if num_workers == 0 and prefetch_factor is not None:
+        raise ValueError(
+            "prefetch_factor option could only be specified in multiprocessing."
+            "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+        )
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
+    if prefetch_factor == 0:
+        raise ValueError("prefetch_factor must be greater than 0 with num_workers > 0")
+    if persistent_workers and num_workers == 0:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+    _check_context(num_workers, context)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if num_workers > available:
+        warnings.warn(
+            f"This DataLoader will create {num_workers} worker processes in total. "
+            f"Our suggested max number of worker in current system is {available}, which is smaller "
+            "than what this DataLoader is going to create. "
+            "Please be aware that excessive worker creation might get DataLoader running slow or even freeze, "
+            "lower the worker number to avoid potential slowness/freeze if necessary.",
+            stacklevel=3,
+        )
+
+
+def _check_context(num_workers: int, context: Any) -> None:
+    if context is None:
+        return
+    if num_workers == 0:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
+            f"but got num_workers={num_workers}"
+        )
+    method = context if isinstance(context, str) else getattr(context, "get_start_method", lambda: context)()
+    if method != "spawn":
+        raise ValueError(
+            explain(
+                f"multiprocessing_context option should specify a valid start method in ['spawn'], "
+                f"but got multiprocessing_context={context!r}",
+                remedy="None or 'spawn': JAX runs threads, and a process with threads cannot be forked safely",
+            )
+        )
+
+
+def _check_stream(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
+    prefix = "DataLoader with IterableDataset: expected unspecified "
+    if shuffle not in {False, None}:
+        raise ValueError(f"{prefix}shuffle option, but got shuffle={shuffle}")
+    if sampler is not None:
+        raise ValueError(f"{prefix}sampler option, but got sampler={sampler}")
+    if batch_sampler is not None:
+        raise ValueError(f"{prefix}batch_sampler option, but got batch_sampler={batch_sampler}")
+
+
+def _check_batching(batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any) -> None:
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+        raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
+    if batch_sampler is None and batch_size is None and drop_last:
+        raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
