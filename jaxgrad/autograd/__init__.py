@@ -11,10 +11,19 @@ from jaxgrad.autograd.forward import Graph, forward
 from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
 from jaxgrad.autograd.grad import grad
 from jaxgrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from jaxgrad.autograd.hooks import post_accumulate_grad, register_hook
+from jaxgrad.autograd.module_hooks import (
+    register_forward_hook,
+    register_forward_pre_hook,
+    register_full_backward_hook,
+    register_full_backward_pre_hook,
+)
+from jaxgrad.autograd.retain_grad import backward_retaining, retain_grad
 
 __all__ = [
     "accumulate",
     "backward",
+    "backward_retaining",
     "forward",
     "Function",
     "functional",
@@ -25,5 +34,12 @@ __all__ = [
     "gradgradcheck",
     "Graph",
     "once_differentiable",
+    "post_accumulate_grad",
+    "register_forward_hook",
+    "register_forward_pre_hook",
+    "register_full_backward_hook",
+    "register_full_backward_pre_hook",
+    "register_hook",
+    "retain_grad",
     "zero_grad",
 ]

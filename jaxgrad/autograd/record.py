@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from jaxgrad._core.trees import key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad.autograd.dependence import Leaves, dependence, union
+from jaxgrad.autograd.flat import FlatFunction, flatten
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,7 @@ class Record:
 
 def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, wanted: Leaves) -> Record:
     """Run ``fn(params, *args)`` and keep what ``backward`` needs for the ``wanted`` leaves."""
-    leaves, tree = jax.tree.flatten(params)
-    leaves = [leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf) for leaf in leaves]
-    call = _Flat(fn, tree, key_order(params), args, has_aux)
+    call, leaves = flatten(fn, params, args, has_aux)
     try:
         jaxpr = jax.make_jaxpr(call)(*leaves)
     except jax.errors.ConcretizationTypeError:
@@ -52,7 +50,7 @@ def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux:
     return Record(outputs, call.outputs, call.aux(rest), pullback, places, wanted, tuple(connected))
 
 
-def _defined_by_run(call: "_Flat", leaves: list[Array], wanted: Leaves) -> Record:
+def _defined_by_run(call: FlatFunction, leaves: list[Array], wanted: Leaves) -> Record:
     """The record of a function that looks at its values in Python, so that no jaxpr can show it.
 
     Connected is then what a derivative flows through: a leaf that is reached through ``floor`` alone has gradient
@@ -70,37 +68,7 @@ def _defined_by_run(call: "_Flat", leaves: list[Array], wanted: Leaves) -> Recor
     return Record(outputs, call.outputs, call.aux(rest), pullback, places, wanted, tuple(connected))
 
 
-class _Flat:
-    """The function of flat leaves, which notes the structure of its results while it is traced."""
-
-    def __init__(self, fn: Callable[..., Any], tree: Any, order: Any, args: Sequence[Any], has_aux: bool) -> None:
-        self.fn, self.tree, self.order, self.args, self.has_aux = fn, tree, order, args, has_aux
-        self.outputs: Any = None
-        self.aux_tree: Any = None
-        self.aux_static: dict[int, Any] = {}
-
-    def __call__(self, *leaves: Array) -> list[Any]:
-        result = self.fn(with_key_order(self.order, jax.tree.unflatten(self.tree, leaves)), *self.args)
-        value, aux = result if self.has_aux else (result, None)
-        outputs, self.outputs = jax.tree.flatten(value)
-        rest, self.aux_tree = jax.tree.flatten(aux)
-        # words and functions may be handed out beside the loss; only arrays can pass through a jaxpr
-        self.aux_static = {i: leaf for i, leaf in enumerate(rest) if not _is_arraylike(leaf)}
-        return outputs + [leaf for i, leaf in enumerate(rest) if i not in self.aux_static]
-
-    def aux(self, arrays: Sequence[Any]) -> PyTree:
-        """The second result of the function, put together again from its arrays."""
-        values = iter(arrays)
-        places = range(self.aux_tree.num_leaves)
-        leaves = [self.aux_static[i] if i in self.aux_static else next(values) for i in places]
-        return jax.tree.unflatten(self.aux_tree, leaves)
-
-
-def _is_arraylike(value: Any) -> bool:
-    return hasattr(value, "dtype") or isinstance(value, (bool, int, float, complex))
-
-
-def _split(run: Callable[..., Any], call: _Flat) -> Callable[..., tuple[list[Any], list[Any]]]:
+def _split(run: Callable[..., Any], call: FlatFunction) -> Callable[..., tuple[list[Any], list[Any]]]:
     def outputs_and_rest(*leaves: Array) -> tuple[list[Any], list[Any]]:
         results = list(run(*leaves))
         return results[: call.outputs.num_leaves], results[call.outputs.num_leaves :]
