@@ -8,10 +8,17 @@ Every draw takes a :class:`Generator` and returns the value and the next generat
 same functions work inside ``jax.jit``, where the generator is one more value of the state.
 """
 
+from jaxgrad.random.continuous import cauchy as cauchy
+from jaxgrad.random.continuous import exponential as exponential
+from jaxgrad.random.continuous import log_normal as log_normal
 from jaxgrad.random.continuous import normal as normal
 from jaxgrad.random.continuous import rand as rand
 from jaxgrad.random.continuous import randn as randn
 from jaxgrad.random.continuous import uniform as uniform
+from jaxgrad.random.discrete import bernoulli as bernoulli
+from jaxgrad.random.discrete import geometric as geometric
+from jaxgrad.random.discrete import multinomial as multinomial
+from jaxgrad.random.discrete import poisson as poisson
 from jaxgrad.random.discrete import randint as randint
 from jaxgrad.random.discrete import random_ as random_
 from jaxgrad.random.discrete import randperm as randperm

@@ -5,10 +5,11 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain
-from jaxgrad.random.dtypes import C_NAME, SCALAR_NAME, is_float
+from jaxgrad.random.dtypes import C_NAME, FLOATS, SCALAR_NAME, is_float
 
 Shape = tuple[int, ...]
 
@@ -56,10 +57,47 @@ def check_probability(p: float) -> None:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
 
 
-def check_positive(value: float, function: str, name: str, symbol: str = "") -> None:
+def check_geometric(p: float) -> None:
+    """Raise torch's RuntimeError unless ``p`` is strictly between 0 and 1."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+
+
+def check_positive(value: float, function: str, name: str) -> None:
     """Raise torch's RuntimeError unless a scale is above zero."""
     if not value > 0:
-        raise RuntimeError(f"{function} expects {symbol or name} > 0.0, but found {name}={value:g}")
+        raise RuntimeError(f"{function} expects {name} > 0.0, but found {name}={value:g}")
+
+
+def check_continuous(dtype: Any, distribution: str) -> None:
+    """Raise torch's RuntimeError if a continuous distribution should fill integers."""
+    wanted = np.dtype(jnp.dtype(dtype))
+    if wanted.name not in FLOATS:
+        names = SCALAR_NAME if distribution == "Exponential" else C_NAME
+        raise RuntimeError(
+            f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point "
+            f"but you specified {names.get(wanted.name, wanted.name)}"
+        )
+
+
+def check_multinomial(shape: Shape, dtype: np.dtype, num_samples: int, replacement: bool) -> None:
+    """Raise torch's RuntimeError unless that many samples can be taken from weights of this shape."""
+    if dtype.name not in FLOATS:
+        name = SCALAR_NAME.get(dtype.name, dtype.name)
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {name}")
+    if len(shape) not in (1, 2) or (len(shape) == 1 and shape[0] == 0 and replacement):
+        raise RuntimeError(explain("prob_dist must be 1 or 2 dim", got=shape))
+    if num_samples <= 0:
+        raise RuntimeError(explain("cannot sample n_sample <= 0 samples", got=num_samples))
+    if not replacement and num_samples > shape[-1]:
+        raise RuntimeError(
+            explain(
+                "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
+                got=f"{num_samples} of {shape[-1]}",
+            )
+        )
+    if shape[-1] > 2**24:
+        raise RuntimeError(explain("number of categories cannot exceed 2^24", got=shape[-1]))
 
 
 def check_range(low: int, high: int, dtype: np.dtype) -> None:

@@ -1,14 +1,22 @@
-"""Real-valued draws: uniform, normal, and what torch makes of them."""
+"""Real-valued draws: uniform, normal, and the distributions that torch derives from them.
 
+Everything is bit-exact with torch 2.13 on x86-64 CPUs with AVX2 or AVX512 and the same C library. (torch's build
+without vector units rounds float32 uniforms and normals otherwise, up to 2e-6 away.)
+"""
+
+import math
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.types import Array
-from jaxgrad.random import host
-from jaxgrad.random.checks import Shape, as_shape, check_std, check_uniform
+from jaxgrad.random import host, traced
+from jaxgrad.random.checks import Shape, as_shape, check_continuous, check_positive, check_std, check_uniform
 from jaxgrad.random.dispatch import draw
 from jaxgrad.random.dtypes import FLOATS, check_dtype
 from jaxgrad.random.generator import Generator
@@ -30,7 +38,8 @@ def uniform(
 ) -> tuple[Array, Generator]:
     """Uniform on [low, high): ``torch.empty(shape).uniform_(low, high)``, bit for bit.
 
-    u * (high - low) + low with one rounding, u of 24 random bits (53 for float64).
+    u * (high - low) + low with one rounding, u of 24 random bits (53 for float64). ``jax.random.uniform`` fills the
+    mantissa instead, and has no stream.
 
     Args:
         generator: where the stream stands.
@@ -51,10 +60,10 @@ def uniform(
     ((2, 2), dtype('float32'))
     """
     shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, FLOATS, "check_uniform_bounds"))
-    low, high = float(low), float(high)
-    check_uniform(low, high, dtype)
-    fill = partial(host.uniform, shape=shape, low=low, high=high, dtype=dtype)
-    return draw(generator, fill, shape=shape, dtype=dtype)
+    arguments: dict[str, Any] = {"shape": shape, "low": float(low), "high": float(high), "dtype": dtype}
+    check_uniform(arguments["low"], arguments["high"], dtype)
+    inside = None if dtype == np.float64 else partial(traced.uniform, **arguments)
+    return draw(generator, partial(host.uniform, **arguments), shape=shape, dtype=dtype, traced=inside)
 
 
 def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
@@ -69,20 +78,129 @@ def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32)
 
 
 def normal(
-    generator: Generator, shape: Shape | int, mean: float = 0.0, std: float = 1.0, *, dtype: Any = jnp.float32
+    generator: Generator,
+    shape: Shape | int | None = None,
+    mean: float | Array = 0.0,
+    std: float | Array = 1.0,
+    *,
+    dtype: Any = None,
 ) -> tuple[Array, Generator]:
-    """Normal: ``torch.empty(shape).normal_(mean, std)``, bit for bit.
+    """Normal: ``torch.empty(shape).normal_(mean, std)`` or ``torch.normal(mean, std)``, bit for bit.
 
-    Box and Muller's transformation; fewer than 16 values are computed in double precision, in pairs whose second
-    half waits in the generator, more in groups of 16 in float32.
+    Box and Muller's transformation. Fewer than 16 values are computed in double precision, in pairs whose second
+    half waits in the generator; more in groups of 16, in float32 with torch's polynomials (in double precision for
+    float64).
+
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size; None with an array of means or deviations, whose common shape is meant.
+        mean, std: numbers, or arrays of one floating dtype. No gradient flows to them, as in torch.
+        dtype: float32, float64, bfloat16 or float16; by default float32, or what the array of means (deviations)
+            has.
+
+    Raises:
+        RuntimeError: ``normal expects std >= 0.0, but found std -1`` (for a traced array this cannot be seen).
+        NotImplementedError: an integer dtype.
 
     >>> from jaxgrad import random
     >>> value, generator = random.normal(random.manual_seed(0), (2, 8), 5.0, 0.1)
     >>> value.shape
     (2, 8)
+    >>> value, generator = random.normal(generator, None, jnp.zeros((2, 1)), jnp.ones(3)[None])
+    >>> value.shape
+    (2, 3)
     """
-    shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, FLOATS, "normal_kernel_cpu"))
-    mean, std = float(mean), float(std)
-    check_std(std)
-    fill = partial(host.normal, shape=shape, mean=mean, std=std, dtype=dtype)
-    return draw(generator, fill, shape=shape, dtype=dtype)
+    if not (_is_number(mean) and _is_number(std)):
+        return _normal_each(generator, shape, mean, std, dtype)
+    dtype = keep_dtype(check_dtype(jnp.float32 if dtype is None else dtype, FLOATS, "normal_kernel_cpu"))
+    if shape is None:
+        raise TypeError(
+            explain("normal needs a shape when mean and std are numbers", remedy="normal(g, (), mean, std)")
+        )
+    shape = as_shape(shape)
+    arguments: dict[str, Any] = {"shape": shape, "mean": float(mean), "std": float(std), "dtype": dtype}
+    check_std(arguments["std"])
+    grouped = dtype != np.float64 and math.prod(shape) >= traced.GROUP
+    inside = partial(traced.normal, **arguments) if grouped else None
+    return draw(generator, partial(host.normal, **arguments), shape=shape, dtype=dtype, traced=inside)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)
+
+
+def _normal_each(
+    generator: Generator, shape: Shape | int | None, mean: Any, std: Any, dtype: Any
+) -> tuple[Array, Generator]:
+    """One mean or deviation an element: standard normals, scaled and shifted with a rounding after each step."""
+    mean, std = (value if _is_number(value) else jax.lax.stop_gradient(jnp.asarray(value)) for value in (mean, std))
+    own = jnp.result_type(std if _is_number(mean) else mean)
+    dtype = keep_dtype(check_dtype(own if dtype is None else dtype, FLOATS, "normal_kernel_cpu"))
+    common = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(std))
+    shape = common if shape is None else as_shape(shape)
+    if _is_number(std):
+        value, generator = normal(generator, shape, 0.0, std, dtype=dtype)
+        return traced.add(value, mean), generator
+    if not is_traced(std) and not bool(jnp.all(std >= 0)):
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    value, generator = normal(generator, shape, dtype=dtype)
+    return traced.add(traced.multiply(value, std), mean), generator
+
+
+def exponential(
+    generator: Generator, shape: Shape | int, lambd: float = 1.0, *, dtype: Any = jnp.float32
+) -> tuple[Array, Generator]:
+    """Exponential: ``torch.empty(shape).exponential_(lambd)``, bit for bit: -log(1 - u) / lambd.
+
+    Raises:
+        RuntimeError: ``exponential_ expects lambda > 0.0, but found lambda=0``.
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.exponential(random.manual_seed(0), 3, 2.0)
+    >>> bool((value > 0).all())
+    True
+    """
+    check_positive(lambd, "exponential_", "lambda")
+    check_continuous(dtype, "Exponential")
+    return _serial(generator, host.exponential, shape, dtype, lambd=float(lambd))
+
+
+def log_normal(
+    generator: Generator, shape: Shape | int, mean: float = 1.0, std: float = 2.0, *, dtype: Any = jnp.float32
+) -> tuple[Array, Generator]:
+    """Log-normal: ``torch.empty(shape).log_normal_(mean, std)``, bit for bit: exp of a normal.
+
+    Raises:
+        RuntimeError: ``log_normal_ expects std > 0.0, but found std=0``.
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.log_normal(random.manual_seed(0), 3)
+    >>> bool((value > 0).all())
+    True
+    """
+    check_positive(std, "log_normal_", "std")
+    check_dtype(dtype, FLOATS, "log_normal_cpu")
+    return _serial(generator, host.log_normal, shape, dtype, mean=float(mean), std=float(std))
+
+
+def cauchy(
+    generator: Generator, shape: Shape | int, median: float = 0.0, sigma: float = 1.0, *, dtype: Any = jnp.float32
+) -> tuple[Array, Generator]:
+    """Cauchy: ``torch.empty(shape).cauchy_(median, sigma)``, bit for bit: median + sigma tan(pi (u - 1/2)).
+
+    Raises:
+        RuntimeError: ``cauchy_ expects sigma > 0.0, but found sigma=0``.
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.cauchy(random.manual_seed(0), 3)
+    >>> value.shape
+    (3,)
+    """
+    check_positive(sigma, "cauchy_", "sigma")
+    check_continuous(dtype, "Cauchy")
+    return _serial(generator, host.cauchy, shape, dtype, median=float(median), sigma=float(sigma))
+
+
+def _serial(generator: Generator, fill: Any, shape: Shape | int, dtype: Any, **arguments: float) -> Any:
+    shape, dtype = as_shape(shape), keep_dtype(dtype)
+    return draw(generator, partial(fill, shape=shape, dtype=dtype, **arguments), shape=shape, dtype=dtype)

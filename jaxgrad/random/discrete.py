@@ -1,5 +1,6 @@
-"""Integer-valued draws: ranges and permutations."""
+"""Integer-valued draws: ranges, permutations, coins, counts and choices."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -8,14 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
-from jaxgrad.random import host
-from jaxgrad.random.checks import Shape, as_shape
+from jaxgrad.random import host, traced
+from jaxgrad.random.checks import Shape, as_shape, check_geometric, check_multinomial, check_probability
 from jaxgrad.random.dispatch import draw
 from jaxgrad.random.dtypes import FLOATS, INTEGERS, check_dtype
 from jaxgrad.random.generator import Generator
 
 _OMITTED: Any = object()
+_ANY = ("bool", *INTEGERS, *FLOATS)
 
 
 def default_integer() -> np.dtype:
@@ -27,6 +30,9 @@ def randint(
     generator: Generator, low: int, high: int, shape: Shape | int, *, dtype: Any = None
 ) -> tuple[Array, Generator]:
     """Integers in [low, high): ``torch.randint(low, high, shape)``, bit for bit.
+
+    ``word % (high - low) + low``: the slight bias of the remainder is torch's. One word a value, two from a range of
+    2**28 on.
 
     Args:
         generator: where the stream stands.
@@ -74,20 +80,157 @@ def random_(
     [ 44  47 117]
     """
     shape = as_shape(shape)
-    dtype = keep_dtype(check_dtype(dtype, ("bool", *INTEGERS, "uint16", "uint32", "uint64", *FLOATS), "random_"))
     low, high = (None, from_) if to is _OMITTED else (from_, to)
-    fill = partial(host.random_, shape=shape, low=low, high=high, dtype=dtype)
-    return draw(generator, fill, shape=shape, dtype=dtype)
+    whole = low is None and high is None
+    allowed = _ANY if whole else (*_ANY, "uint16", "uint32", "uint64")
+    dtype = keep_dtype(check_dtype(dtype, allowed, "random_kernel_cpu" if whole else "random_from_to"))
+    arguments: dict[str, Any] = {"shape": shape, "low": low, "high": high, "dtype": dtype}
+    inside = partial(traced.random_, **arguments)
+    return draw(generator, partial(host.random_, **arguments), shape=shape, dtype=dtype, traced=inside)
 
 
 def randperm(generator: Generator, n: int, *, dtype: Any = None) -> tuple[Array, Generator]:
     """A permutation of 0 .. n-1: ``torch.randperm(n)``, the same order; what shuffles a data set.
+
+    torch swaps one pair after the other; here all swaps are resolved at once by sorting.
+
+    Args:
+        generator: where the stream stands.
+        n: how many; below 214,748,364 under jit.
+        dtype: by default int64, or int32 with JAX's 64-bit mode off.
 
     >>> from jaxgrad import random
     >>> value, generator = random.randperm(random.manual_seed(0), 5)
     >>> print(value)
     [4 0 1 3 2]
     """
-    n = as_shape(n)[0]
+    (n,) = as_shape(n)
     dtype = keep_dtype(check_dtype(default_integer() if dtype is None else dtype, (*INTEGERS, *FLOATS), "randperm"))
-    return draw(generator, partial(host.randperm, n=n, dtype=dtype), shape=(n,), dtype=dtype)
+    _check_permutation(n, dtype)
+    arguments: dict[str, Any] = {"n": n, "dtype": dtype}
+    inside = partial(traced.randperm, **arguments) if n < host.BIG_PERMUTATION else None
+    return draw(generator, partial(host.randperm, **arguments), shape=(n,), dtype=dtype, traced=inside)
+
+
+def _check_permutation(n: int, dtype: np.dtype) -> None:
+    if dtype.name == "float16" and n > 2049:
+        raise RuntimeError("n cannot be greater than 2049 for Half type.")
+    if dtype.kind in "iu" and n and n - 1 > np.iinfo(dtype).max:
+        name = f"{dtype.name}_t"
+        raise RuntimeError(explain(f"value cannot be converted to type {name} without overflow", got=f"n={n}"))
+
+
+def bernoulli(
+    generator: Generator, shape: Shape | int | None = None, p: float | Array = 0.5, *, dtype: Any = None
+) -> tuple[Array, Generator]:
+    """Ones with probability p: ``torch.empty(shape).bernoulli_(p)`` or ``torch.bernoulli(p)``, bit for bit.
+
+    For a number, u < p with u of 53 bits and two words a value, whatever the dtype: a comparison of integers, so it
+    is exact under jit without 64 bits too. For an array, u has 24 bits and one word unless p is float64.
+
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size; None with an array p, whose shape is meant.
+        p: a number, or an array that broadcasts to ``shape``.
+        dtype: any; by default float32, or what the array p has.
+
+    Raises:
+        RuntimeError: ``bernoulli_ expects p to be in [0, 1], but got p=1.5`` (a traced p cannot be checked).
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.bernoulli(random.manual_seed(0), 6, 0.5, dtype=bool)
+    >>> value.shape, value.dtype
+    ((6,), dtype('bool'))
+    """
+    if isinstance(p, int | float | np.number):
+        dtype = keep_dtype(check_dtype(jnp.float32 if dtype is None else dtype, _ANY, "bernoulli_scalar_cpu_"))
+        check_probability(float(p))
+        if shape is None:
+            raise TypeError(explain("bernoulli needs a shape when p is a number", remedy="bernoulli(g, (), p)"))
+        shape = as_shape(shape)
+        arguments: dict[str, Any] = {"shape": shape, "p": float(p), "dtype": dtype}
+        inside = partial(traced.bernoulli, **arguments)
+        return draw(generator, partial(host.bernoulli, **arguments), shape=shape, dtype=dtype, traced=inside)
+    p = jnp.asarray(p)
+    check_dtype(p.dtype, FLOATS, "bernoulli_tensor_cpu_p_")
+    dtype = keep_dtype(check_dtype(p.dtype if dtype is None else dtype, _ANY, "bernoulli_tensor_cpu_self_"))
+    shape = p.shape if shape is None else as_shape(shape)
+    arguments = {"shape": shape, "dtype": dtype}
+    inside = partial(traced.bernoulli_each, **arguments)
+    return draw(generator, partial(host.bernoulli_each, **arguments), p, shape=shape, dtype=dtype, traced=inside)
+
+
+def geometric(
+    generator: Generator, shape: Shape | int, p: float, *, dtype: Any = jnp.float32
+) -> tuple[Array, Generator]:
+    """Trials up to the first success: ``torch.empty(shape).geometric_(p)``, bit for bit: ceil(log u / log(1 - p)).
+
+    Raises:
+        RuntimeError: ``geometric_ expects p to be in (0, 1), but got p=1``.
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.geometric(random.manual_seed(0), 3, 0.5)
+    >>> bool((value >= 1).all())
+    True
+    """
+    check_geometric(float(p))
+    shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, (*INTEGERS, *FLOATS), "geometric_cpu"))
+    return draw(generator, partial(host.geometric, shape=shape, p=float(p), dtype=dtype), shape=shape, dtype=dtype)
+
+
+def poisson(generator: Generator, input: Array) -> tuple[Array, Generator]:
+    """Poisson counts of the rates in ``input``, in its dtype: ``torch.poisson(input)``, bit for bit.
+
+    How many words a count takes is itself random, so under jit the program calls back to the host.
+
+    Raises:
+        RuntimeError: ``invalid Poisson rate, expected rate to be non-negative``.
+
+    Source: Knuth for rates below 10, Hoermann (1993) from there on.
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.poisson(random.manual_seed(0), jnp.array([0.0, 4.0, 100.0]))
+    >>> float(value[0])
+    0.0
+    """
+    rate = jnp.asarray(input)
+    dtype = check_dtype(rate.dtype, FLOATS, "poisson_cpu")
+    return draw(generator, partial(host.poisson, dtype=dtype), rate, shape=rate.shape, dtype=dtype)
+
+
+def multinomial(
+    generator: Generator, input: Array, num_samples: int, replacement: bool = False
+) -> tuple[Array, Generator]:
+    """Indices drawn with the weights in ``input``: ``torch.multinomial(input, num_samples, replacement)``.
+
+    Bit for bit with replacement, for one sample, and in float64. Without replacement the categories are ranked by
+    weight / exponential: equal keys, which float32 has about once in a thousand draws of 1e5 categories and 16 bits
+    have often, are ordered by index here and by the accidents of a partial sort in torch.
+
+    Args:
+        generator: where the stream stands.
+        input: (categories,) or (rows, categories), non-negative weights; they need not sum to one.
+        num_samples: how many for each row.
+        replacement: whether an index can come twice.
+
+    Returns:
+        Indices (num_samples,) or (rows, num_samples): int64, or int32 with JAX's 64-bit mode off; the generator.
+
+    Raises:
+        RuntimeError: torch's sentences for bad weights and counts; under jit the weights are checked on the host.
+
+    >>> from jaxgrad import random
+    >>> value, generator = random.multinomial(random.manual_seed(0), jnp.array([0.0, 1.0]), 3, replacement=True)
+    >>> print(value)
+    [1 1 1]
+    """
+    weights = jnp.asarray(input)
+    check_multinomial(weights.shape, np.dtype(weights.dtype), num_samples, replacement)
+    shape, dtype = (*weights.shape[:-1], num_samples), default_integer()
+
+    def fill(stream: host.Stream, weights: np.ndarray) -> np.ndarray:
+        return host.multinomial(stream, weights, num_samples, replacement).astype(dtype)
+
+    if math.prod(shape) == 0:
+        return jnp.zeros(shape, dtype), generator
+    return draw(generator, fill, weights, shape=shape, dtype=dtype)

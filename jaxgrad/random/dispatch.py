@@ -13,21 +13,27 @@ from jaxgrad.random.checks import Shape
 from jaxgrad.random.generator import Generator
 from jaxgrad.random.host.stream import Stream
 
-HostDraw = Callable[..., np.ndarray]
-
 
 def draw(
-    generator: Generator, host: HostDraw, *operands: Any, shape: Shape, dtype: np.dtype
+    generator: Generator,
+    host: Callable[..., np.ndarray],
+    *operands: Any,
+    shape: Shape,
+    dtype: np.dtype,
+    traced: Callable[..., tuple[Array, Generator]] | None = None,
 ) -> tuple[Array, Generator]:
     """``(value, generator)`` of ``host(stream, *operands)``, whether or not anything is traced.
 
-    Traced, the program calls back to the host: the generator's 2.5 kB go there and the values come back. Draws that
-    have a formula of their own inside the program do not come here when traced.
+    Under a transformation ``traced(generator, *operands)`` takes over. A draw that has no exact formula in JAX's
+    operations (it needs the C library's functions in double precision, or as many words as chance will have it)
+    has no ``traced``: the program then calls back to the host, 2.5 kB of generator one way and the values the other.
     """
     if not is_traced(generator, operands):
         stream = Stream(generator)
-        value = host(stream, *operands)
+        value = host(stream, *map(np.asarray, operands))
         return jnp.asarray(value), stream.generator()
+    if traced is not None:
+        return traced(generator, *operands)
 
     def call(generator: Generator, *operands: Any) -> tuple[np.ndarray, Generator]:
         generator, operands = jax.tree.map(np.asarray, (generator, operands))
@@ -35,6 +41,7 @@ def draw(
         return host(stream, *operands), stream.generator()
 
     result = (jax.ShapeDtypeStruct(shape, dtype), jax.tree.map(_struct, generator))
+    operands = jax.lax.stop_gradient(operands)
     return jax.pure_callback(call, result, generator, *operands, vmap_method="sequential")
 
 

@@ -48,8 +48,9 @@ def _rejected(stream: Stream, candidates: np.ndarray, mean: float, std: float, p
     def step(values: np.ndarray) -> np.ndarray:
         return values.astype(dtype).astype(compute)
 
-    scaled = step(step(candidates.astype(compute) - compute(mean)) / compute(std))
-    density = step(step(step(scaled * scaled) * compute(-0.5)) - compute(peak))
+    subtracted = [compute(dtype.type(value)) for value in (mean, peak)]  # torch rounds these two, not the divisor
+    scaled = step(step(candidates.astype(compute) - subtracted[0]) / compute(std))
+    density = step(step(step(scaled * scaled) * compute(-0.5)) - subtracted[1])
     with np.errstate(divide="ignore"):
         u = uniform(stream, candidates.shape, 0.0, 1.0, dtype).astype(np.float64)
         return step(np.log(u).astype(compute)) > density

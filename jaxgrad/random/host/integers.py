@@ -9,7 +9,7 @@ from jaxgrad.random.dtypes import C_NAME, DIGITS, is_float, round_to
 from jaxgrad.random.host.stream import Stream
 
 WIDE = 1 << 28  # from this range on torch 2.13 takes 64-bit words
-_BIG_PERMUTATION = (2**32 - 1) // 20
+BIG_PERMUTATION = (2**32 - 1) // 20
 
 
 def random_(stream: Stream, shape: Shape, low: int | None, high: int | None, dtype: np.dtype) -> np.ndarray:
@@ -23,7 +23,7 @@ def random_(stream: Stream, shape: Shape, low: int | None, high: int | None, dty
 def bounds(low: int, high: int | None, dtype: np.dtype) -> tuple[int, int]:
     """The range [low, high) that is drawn from, checked; without ``high`` it ends where the dtype ends."""
     if high is None:
-        high = _last(dtype) + 1
+        high = last(dtype) + 1
     check_range(low, high, dtype)
     if is_float(dtype):
         _warn_beyond_digits(low, high, dtype)
@@ -58,7 +58,7 @@ def _whole_range(stream: Stream, n: int, dtype: np.dtype) -> np.ndarray:
     words = stream.words(n)
     if is_float(dtype):
         return _cast((words % np.uint32(2 ** DIGITS[dtype.name] + 1)).astype(np.int64), dtype)
-    return (words & np.uint32(_last(dtype))).astype(dtype)
+    return (words & np.uint32(last(dtype))).astype(dtype)
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -67,7 +67,8 @@ def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return values.astype(dtype)
 
 
-def _last(dtype: np.dtype) -> int:
+def last(dtype: np.dtype) -> int:
+    """The largest integer up to which ``random_()`` draws."""
     if is_float(dtype):
         return 2 ** DIGITS[dtype.name]
     return 1 if dtype == np.bool_ else int(np.iinfo(dtype).max)
@@ -105,7 +106,7 @@ def _representable_to(high: int, dtype: np.dtype) -> int:
 
 def randperm(stream: Stream, n: int, dtype: np.dtype) -> np.ndarray:
     """The permutation of 0 .. n-1 that torch's ``randperm`` draws."""
-    if n >= _BIG_PERMUTATION:
+    if n >= BIG_PERMUTATION:
         return _inside_out(stream, n).astype(dtype)
     targets = stream.words(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)
     targets += np.arange(max(n - 1, 0), dtype=np.uint32)

@@ -70,6 +70,15 @@ class Stream:
         """The next ``n`` uniforms of 53 bits, float64 in [0, 1), two words each."""
         return (self.words64(n) & np.uint64(2**53 - 1)).astype(np.float64) * _U53
 
+    def mark(self) -> tuple[np.ndarray, bool, float | None]:
+        """A place to come back to with :meth:`reset`."""
+        return self._state.copy(), self._fresh, self.cached
+
+    def reset(self, mark: tuple[np.ndarray, bool, float | None]) -> None:
+        """Back to where ``mark`` was set, as if nothing had been read since."""
+        state, self._fresh, self.cached = mark
+        self._state[:] = state
+
     def generator(self) -> Generator:
         """The generator after everything that was read."""
         cached = None if self.cached is None else int(np.float64(self.cached).view(np.uint64))
