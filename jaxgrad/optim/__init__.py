@@ -5,19 +5,39 @@
 value that ``step`` takes and returns.
 """
 
+from jaxgrad.optim.adadelta import Adadelta
+from jaxgrad.optim.adafactor import Adafactor
+from jaxgrad.optim.adagrad import Adagrad
 from jaxgrad.optim.adam import Adam, AdamW
+from jaxgrad.optim.adamax import Adamax
+from jaxgrad.optim.asgd import ASGD
 from jaxgrad.optim.groups import param_groups
 from jaxgrad.optim.hyperparams import get_hyperparams, get_lr, set_hyperparams
+from jaxgrad.optim.muon import Muon
+from jaxgrad.optim.nadam import NAdam
 from jaxgrad.optim.optimizer import Optimizer, OptimizerState, ParamGroup, apply_updates, step
+from jaxgrad.optim.radam import RAdam
+from jaxgrad.optim.rmsprop import RMSprop
+from jaxgrad.optim.rprop import Rprop
 from jaxgrad.optim.sgd import SGD
 
 __all__ = [
+    "ASGD",
     "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
     "Optimizer",
     "OptimizerState",
     "ParamGroup",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "apply_updates",
     "get_hyperparams",
     "get_lr",

@@ -5,11 +5,15 @@ arithmetic dtype (float32 for the 16-bit ones) and rounds once to the dtype of i
 arithmetic dtype.
 """
 
+from typing import TypeAlias
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
+
+Scalar: TypeAlias = Array | float
 
 
 def arithmetic_dtype(dtype: np.dtype) -> np.dtype:
@@ -33,13 +37,13 @@ def _rounded(value: Array, like: Array) -> Array:
     return jax.lax.reduce_precision(value, info.nexp, info.nmant).astype(like.dtype)
 
 
-def add(a: Array, b: Array, alpha: Array) -> Array:
+def add(a: Array, b: Array, alpha: Scalar) -> Array:
     """``a + alpha * b`` (``a.add(b, alpha=alpha)``)."""
     x, y = _wide(a, b)
     return _rounded(x + alpha * y, a)
 
 
-def plus(a: Array, value: Array) -> Array:
+def plus(a: Array, value: Scalar) -> Array:
     """``a + value`` with a scalar (``a.add(value)``)."""
     (x,) = _wide(a)
     return _rounded(x + value, a)
@@ -70,13 +74,13 @@ def lerp(a: Array, b: Array, weight: Array) -> Array:
     return _rounded(jnp.where(near_a, x, y) + jnp.where(near_a, weight, weight - 1) * (y - x), a)
 
 
-def addcmul(a: Array, b: Array, c: Array, value: Array) -> Array:
+def addcmul(a: Array, b: Array, c: Array, value: Scalar) -> Array:
     """``a + value * b * c`` (``a.addcmul(b, c, value=value)``)."""
     x, y, z = _wide(a, b, c)
     return _rounded(x + value * y * z, a)
 
 
-def addcdiv(a: Array, b: Array, c: Array, value: Array) -> Array:
+def addcdiv(a: Array, b: Array, c: Array, value: Scalar) -> Array:
     """``a + value * b / c`` (``a.addcdiv(b, c, value=value)``)."""
     x, y, z = _wide(a, b, c)
     return _rounded(x + value * y / z, a)
@@ -85,3 +89,15 @@ def addcdiv(a: Array, b: Array, c: Array, value: Array) -> Array:
 def decayed(grad: Array, param: Array, weight_decay: Array) -> Array:
     """The L2 penalty in the gradient, ``grad + weight_decay * param``; untouched if there is none, as in torch."""
     return jnp.where(weight_decay != 0, add(grad, param, weight_decay), grad)
+
+
+def scalar_over(value: Array, a: Array) -> Array:
+    """``value / a`` for a scalar ``value``."""
+    (x,) = _wide(a)
+    return _rounded(value / x, a)
+
+
+def norm(a: Array, axis: int | None = None) -> Array:
+    """The 2-norm of a tensor, or along one axis that is kept (``a.norm()``, ``torch.norm(a, dim, keepdim=True)``)."""
+    (x,) = _wide(a)
+    return _rounded(jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=axis is not None)), a)

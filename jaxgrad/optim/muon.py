@@ -1,0 +1,191 @@
+"""Muon: momentum whose matrix is brought close to an orthogonal one before the step."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgrad._core.errors import explain
+from jaxgrad._core.types import Array
+from jaxgrad.optim.arithmetic import add, lerp, mul
+from jaxgrad.optim.checks import check, check_one_element
+from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+
+
+class MuonState(NamedTuple):
+    """The momentum of one matrix."""
+
+    momentum_buffer: Array
+
+
+def _init(
+    param: Array, hyperparams: dict[str, Any], *, nesterov: bool, ns_steps: int, adjust_lr_fn: str | None
+) -> MuonState:
+    del hyperparams, nesterov, ns_steps, adjust_lr_fn
+    return MuonState(jnp.zeros_like(param))
+
+
+def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
+    del scalars
+    a, b, c = h["ns_coefficients"]
+    return {
+        "momentum": h["momentum"],
+        "one_minus_momentum": 1 - h["momentum"],
+        "minus_lr": -h["lr"],
+        "decay": 1 - h["lr"] * h["weight_decay"],
+        "eps": h["eps"],
+        "a": a,
+        "b": b,
+        "c": c,
+    }, {}
+
+
+@lift(init=_init, host=_host)
+def _muon(
+    param: Array,
+    grad: Array,
+    state: MuonState,
+    c: Constants,
+    *,
+    nesterov: bool,
+    ns_steps: int,
+    adjust_lr_fn: str | None,
+) -> tuple[Array, MuonState]:
+    buf = lerp(state.momentum_buffer, grad, c["one_minus_momentum"])
+    update = lerp(grad, buf, c["momentum"]) if nesterov else buf
+    update = _orthogonalized(update, c, ns_steps).astype(param.dtype)
+    step = c["minus_lr"] * _lr_ratio(adjust_lr_fn, *param.shape)
+    return add(mul(param, c["decay"]), update, step), MuonState(buf)
+
+
+def _orthogonalized(matrix: Array, c: Constants, steps: int) -> Array:
+    """``U V^T`` of a matrix ``U S V^T``, roughly, by Newton-Schulz iterations in bfloat16, as in torch."""
+    a, b, c3 = (c[name].astype(jnp.float32) for name in ("a", "b", "c"))
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x = _bfloat16(matrix if wide else matrix.T)
+    size = _bfloat16(jnp.sqrt(jnp.sum(x * x)))
+    x = _bfloat16(x / jnp.maximum(size, _bfloat16(c["eps"])))
+    for _ in range(steps):
+        gram = _bfloat16(_product(x, x.T))
+        polynomial = _bfloat16(b * gram + c3 * _product(gram, gram))
+        x = _bfloat16(a * x + _product(polynomial, x))
+    return x if wide else x.T
+
+
+def _bfloat16(a: Array) -> Array:
+    """Values rounded to bfloat16 and kept in float32, in which torch's bfloat16 products add up."""
+    return jax.lax.reduce_precision(a.astype(jnp.float32), 8, 7)
+
+
+def _product(a: Array, b: Array) -> Array:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def _lr_ratio(adjust_lr_fn: str | None, rows: int, columns: int) -> float:
+    if adjust_lr_fn == "match_rms_adamw":
+        return 0.2 * math.sqrt(max(rows, columns))
+    return math.sqrt(max(1, rows / columns))
+
+
+def _check_param(name: str, param: Array) -> None:
+    if param.ndim != 2:
+        raise ValueError(
+            explain(
+                f"Muon only supports 2D parameters whereas we found a parameter with size: {param.shape}",
+                got=f'"{name}"',
+                remedy="step the others with AdamW: two optimizers, each on its part of the parameters",
+            )
+        )
+    if jnp.iscomplexobj(param):
+        raise RuntimeError(explain("Muon does not support complex parameters", got=f'"{name}": {param.dtype}'))
+
+
+def _validate(
+    *,
+    lr: Any,
+    weight_decay: Any,
+    momentum: Any,
+    nesterov: bool,
+    ns_coefficients: Any,
+    eps: Any,
+    ns_steps: int,
+    adjust_lr_fn: str | None,
+) -> None:
+    del nesterov, eps
+    check_one_element("lr", lr)
+    check(lambda: 0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}", lr)
+    check(lambda: 0.0 <= momentum, f"momentum should be >= 0 but is: {momentum}", momentum)
+    check(lambda: 0.0 <= weight_decay, f"weight decay should be >= 0 but is: {weight_decay}", weight_decay)
+    if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
+        raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+    if ns_steps >= 100:
+        raise ValueError("Number of steps must be less than 100 for computational efficiency")
+    if len(ns_coefficients) != 3:
+        raise ValueError("Coefficients must be a tuple of exactly 3 values")
+
+
+def Muon(
+    lr: Any = 1e-3,
+    weight_decay: Any = 0.1,
+    momentum: Any = 0.95,
+    nesterov: bool = True,
+    ns_coefficients: tuple[Any, Any, Any] = (3.4445, -4.7750, 2.0315),
+    eps: Any = 1e-7,
+    ns_steps: int = 5,
+    adjust_lr_fn: str | None = None,
+    *,
+    param_groups: Sequence[dict[str, Any]] | None = None,
+) -> Optimizer:
+    """Mirror of ``torch.optim.Muon``, for matrices.
+
+        b <- momentum * b + (1 - momentum) * g
+        u <- g + momentum * (b - g) if nesterov else b
+        X <- u / |u|, then ns_steps times X <- a X + (b (X X^T) + c (X X^T)^2) X       in bfloat16
+        p <- p - lr * weight_decay * p - lr * ratio * X
+
+    with ratio sqrt(max(1, rows / columns)), or 0.2 sqrt(max(rows, columns)) for ``"match_rms_adamw"``.
+
+    Differs from ``optax.contrib.muon``: momentum is an average, and the iteration runs in bfloat16 whatever the
+    parameter's dtype, as in torch; sums of products may differ from torch's in the last of its 8 bits.
+
+    Args:
+        lr: learning rate.
+        weight_decay: share of the parameter taken away each step, times lr.
+        momentum: momentum factor.
+        nesterov: look ahead by one momentum step.
+        ns_coefficients: (a, b, c).
+        eps: least norm to divide by.
+        ns_steps: number of iterations.
+        adjust_lr_fn: ``"original"`` (None is the same) or ``"match_rms_adamw"``.
+        param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
+
+    Raises:
+        ValueError: "Learning rate should be >= 0 but is: -1", "Adjust learning rate function f is not supported" ...;
+            in ``init`` "Muon only supports 2D parameters whereas we found a parameter with size: (3,)".
+        RuntimeError: "Muon does not support complex parameters", in ``init``.
+
+    >>> from jaxgrad import optim
+    >>> tx = Muon(lr=0.1, weight_decay=0.0)
+    >>> params = {"w": jnp.ones((1, 1))}
+    >>> params, state = optim.step(tx, params, {"w": jnp.ones((1, 1))}, tx.init(params))
+    >>> round(params["w"].item(), 3)
+    0.931
+
+    Source: Jordan et al., Muon: an optimizer for hidden layers in neural networks, 2024; Liu et al., Muon is scalable
+    for LLM training, 2025.
+    """
+    return _muon(
+        _validate,
+        {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "ns_coefficients": tuple(ns_coefficients),
+            "eps": eps,
+        },
+        {"nesterov": nesterov, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn},
+        param_groups,
+        _check_param,
+    )

@@ -1,0 +1,104 @@
+"""Rprop: steps whose size follows the sign of the gradient, not its size."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxgrad._core.types import Array
+from jaxgrad.optim.arithmetic import addcmul, mul
+from jaxgrad.optim.checks import check, check_lr
+from jaxgrad.optim.flags import check_flags
+from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+
+
+class RpropState(NamedTuple):
+    """The last gradient and the step size of every element of one parameter."""
+
+    prev: Array
+    step_size: Array
+
+
+def _init(param: Array, hyperparams: dict[str, Any]) -> RpropState:
+    size = jnp.asarray(hyperparams["lr"]).reshape(()).astype(param.real.dtype)
+    if jnp.iscomplexobj(param):
+        size = size + 1j * size
+    return RpropState(jnp.zeros_like(param), jnp.full_like(param, size))
+
+
+def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
+    del scalars
+    etaminus, etaplus = h["etas"]
+    smallest, largest = h["step_sizes"]
+    return {"etaminus": etaminus, "etaplus": etaplus, "smallest": smallest, "largest": largest}, {}
+
+
+@lift(init=_init, host=_host)
+def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[Array, RpropState]:
+    sign = jnp.sign(grad * state.prev)
+    factor = jnp.where(sign > 0, c["etaplus"], jnp.where(sign < 0, c["etaminus"], 1))
+    least, most = (c[name].astype(param.dtype) for name in ("smallest", "largest"))
+    step_size = jnp.clip(mul(state.step_size, factor.astype(param.dtype)), least, most)
+    grad = jnp.where(sign < 0, 0, grad)
+    return addcmul(param, jnp.sign(grad), step_size, -1), RpropState(grad, step_size)
+
+
+def _validate(*, lr: Any, etas: Any, step_sizes: Any, maximize: bool) -> None:
+    del step_sizes, maximize
+    check_lr(lr)
+    check(
+        lambda: 0.0 < etas[0] < 1.0 < etas[1],
+        f"Invalid eta values: {etas[0]}, {etas[1]}",
+        *etas,
+        expected="one in (0, 1) and one above 1",
+    )
+
+
+def Rprop(
+    lr: Any = 1e-2,
+    etas: tuple[Any, Any] = (0.5, 1.2),
+    step_sizes: tuple[Any, Any] = (1e-6, 50),
+    *,
+    capturable: bool = False,
+    foreach: bool | None = None,
+    maximize: bool = False,
+    differentiable: bool = False,
+    param_groups: Sequence[dict[str, Any]] | None = None,
+) -> Optimizer:
+    """Mirror of ``torch.optim.Rprop``.
+
+        s <- clip(s * (etaplus if g * g_prev > 0, etaminus if < 0, else 1), smallest, largest)
+        g <- 0 where g * g_prev < 0
+        p <- p - sign(g) * s
+
+    Differs from ``optax.rprop``, which applies each update one step late.
+
+    Args:
+        lr: the size of the first step; read once, in ``init``, as in torch.
+        etas: factors (etaminus, etaplus) on the step size.
+        step_sizes: smallest and largest step size.
+        capturable, foreach, differentiable: choose no number (see ``jaxgrad.optim.flags``).
+        maximize: go up instead of down.
+        param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
+
+    Raises:
+        ValueError: "Invalid learning rate: -1", "Invalid eta values: 1.0, 0.5".
+
+    >>> from jaxgrad import optim
+    >>> tx = Rprop(lr=0.1)
+    >>> params = {"w": jnp.ones(1)}
+    >>> state = tx.init(params)
+    >>> for _ in range(2):
+    ...     params, state = optim.step(tx, params, {"w": jnp.ones(1)}, state)
+    >>> round(params["w"].item(), 6)
+    0.78
+
+    Source: Riedmiller and Braun, A direct adaptive method for faster backpropagation learning, 1993.
+    """
+    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    return _rprop(
+        _validate,
+        {"lr": lr, "etas": tuple(etas), "step_sizes": tuple(step_sizes)},
+        {"maximize": maximize},
+        param_groups,
+    )
