@@ -1,8 +1,11 @@
 """The command line: ``python -m experiments [list | run [NAME ...]]``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("KMP_BLOCKTIME", "0")  # torch's idle threads would spin against XLA's on few cores
 
 from rich.console import Console
 
@@ -15,7 +18,7 @@ from experiments.common.run import run, torch_is_installed, write
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, 1 if a distance is out of bounds, 2 if something was asked for that is not there."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     options = _parser().parse_args(arguments)
     if options.command == "list":
         console.print(terminal.listing(all_experiments().values()))

@@ -6,7 +6,7 @@ torch's in float64 as the truth. After each epoch the parameters are compared, t
 the truth, in multiples of torch's own distance. One epoch of ours in float64 shows that only rounding differs.
 
     python -m experiments run fashion_mnist        # about 2 min with torch, 15 s without
-    expected: every ratio about 1, accuracy above 83 % after an epoch
+    expected: every ratio about 1; test accuracy 78 and 82 % with SGD, 84 % with Adam
 """
 
 import time
@@ -21,14 +21,13 @@ from experiments.common.fashion import batches_of, load_images, perceptron, pixe
 from jaxgrad.parity.claim import Exact, Info, Noise, Relative
 from jaxgrad.parity.jax_training import JaxTrainer
 from jaxgrad.parity.torch_training import TorchTrainer
-from jaxgrad.parity.training import Trainer, TrainingCase
+from jaxgrad.parity.training import Snapshot, Trainer, TrainingCase
 
 BATCH = 64
 RUNS: dict[str, tuple[int, dict[str, Any]]] = {
     "SGD": (2, {"optimizer": "SGD", "lr": 0.1}),
     "Adam": (1, {"optimizer": "Adam", "lr": 1e-3}),
 }
-TENSORS = tuple(f"{layer}.{kind}" for layer in (1, 3, 5) for kind in ("weight", "bias"))
 CHUNK = 50
 """Batches between two looks at the progress; looking waits for the device."""
 
@@ -44,20 +43,24 @@ def reference(settings: Settings, dtype: str) -> Record:
 
     if dtype == "float32":
         return _run(settings, trainer_of, "torch", timed=True)
-    record = _run(settings, trainer_of, "torch, float64")
-    for name in RUNS:
-        record |= _moved(name, {k: (record[f"{name}, start: {k}"], record[f"{name}, epoch 1: {k}"]) for k in TENSORS})
-    return record
+    return _run(settings, trainer_of, "torch, float64", moved=True)
 
 
-def _run(settings: Settings, trainer_of: Callable[[TrainingCase], Trainer], label: str, timed: bool = False) -> Record:
+def _run(
+    settings: Settings,
+    trainer_of: Callable[[TrainingCase], Trainer],
+    label: str,
+    timed: bool = False,
+    moved: bool = False,
+) -> Record:
     train, test = load_images(settings), load_images(settings, "test")
     x, y, hidden = _data(settings)
     x_test = pixels(test.images)
     record: Record = {"data": train.source, "batches per epoch": -(-len(x) // BATCH)}
     for name, (epochs, arguments) in RUNS.items():
         trainer = trainer_of(perceptron(x, hidden=hidden, **arguments))
-        record |= {f"{name}, start: {key}": value for key, value in trainer.params().items()}
+        start = trainer.params()
+        record[f"{name}, start: all parameters"] = np.concatenate([value.ravel() for value in start.values()])
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
             losses = _epoch(settings, trainer, x, y, f"{label}, {name}, epoch {epoch}")
@@ -67,6 +70,8 @@ def _run(settings: Settings, trainer_of: Callable[[TrainingCase], Trainer], labe
             record[f"{name}, epoch {epoch}: mean loss"] = np.mean(losses)
             record[f"{name}, epoch {epoch}: losses"] = losses
             record |= {f"{name}, epoch {epoch}: {key}": value for key, value in trainer.params().items()}
+            if moved and epoch == 1:
+                record |= _moved(name, start, trainer.params())
             if timed:
                 record[f"{name}, epoch {epoch}: seconds"] = round(seconds, 2)
     return record
@@ -79,7 +84,7 @@ def _float64_epoch(settings: Settings, trainer_of: Callable[[TrainingCase], Trai
         trainer = trainer_of(perceptron(x, hidden=hidden, **arguments))
         start = trainer.params()
         _epoch(settings, trainer, x, y, f"{label}, {name}, float64")
-        record |= _moved(name, {key: (start[key], value) for key, value in trainer.params().items()})
+        record |= _moved(name, start, trainer.params())
     return record
 
 
@@ -95,8 +100,8 @@ def _epoch(settings: Settings, trainer: Trainer, x: np.ndarray, y: np.ndarray, l
     return np.concatenate([trainer.run(chunk) for chunk in settings.track(chunks, label)])
 
 
-def _moved(name: str, tensors: dict[str, tuple[np.ndarray, np.ndarray]]) -> Record:
-    return {f"{name}, epoch 1 in float64, moved: {key}": after - before for key, (before, after) in tensors.items()}
+def _moved(name: str, start: Snapshot, end: Snapshot) -> Record:
+    return {f"{name}, epoch 1 in float64, moved: {key}": value - start[key] for key, value in end.items()}
 
 
 def figure(figure: Any, results: Any) -> None:
@@ -154,7 +159,7 @@ EXPERIMENT = Experiment(
         "*seconds": Info(),
         "*accuracy": Info(),
         "*losses": Noise(),
-        "*loss": Noise(),
+        "*loss": Info(measured=True),
         "*": Noise(),
     },
     expected="The parameters after an epoch are as far from a float64 run as torch's own float32 parameters are: the "

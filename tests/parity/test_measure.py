@@ -36,7 +36,9 @@ def test_norm_does_not_overflow():
 
 def test_noise_ratio_of_a_lucky_reference_counts_its_last_place():
     truth = np.float64(1.0)
-    assert noise_ratio(np.nextafter(np.float32(1), np.float32(2)), np.float32(1), truth) == pytest.approx(2.0)
+    assert noise_ratio(np.nextafter(np.float32(1), np.float32(2)), np.float32(1), truth) == pytest.approx(1.0)
+    ones, above = np.ones(4, np.float32), np.nextafter(np.ones(4, np.float32), np.float32(2))
+    assert noise_ratio(above, ones, np.ones(4)) == pytest.approx(2.0)
 
 
 def test_shapes_and_names_must_agree():

@@ -14,7 +14,7 @@ from jaxgrad._core.types import Array
 def relu(input: Array, inplace: bool = False) -> Array:
     r"""Mirror of ``torch.nn.functional.relu``: :math:`\max(x, 0)`, element by element.
 
-    The derivative at 0 is 0, and 0 at nan, as in torch; this is ``jax.nn.relu``.
+    The derivative is 0 at 0 and 1 at nan, as in torch; ``jax.nn.relu`` has 0 at both.
 
     Args:
         input: any shape, any real dtype.
@@ -33,7 +33,7 @@ def relu(input: Array, inplace: bool = False) -> Array:
     input = jnp.asarray(input)
     if input.dtype == jnp.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
-    return jax.nn.relu(input)
+    return jnp.where(input <= 0, jnp.zeros_like(input), input)
 
 
 def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
@@ -73,7 +73,7 @@ def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtyp
             )
         )
     if input.ndim == 0:
-        return jnp.where(jnp.isfinite(input), jnp.zeros_like(input), jnp.nan)
+        return jax.nn.log_softmax(input[None], axis=0)[0]
     return jax.nn.log_softmax(input, axis=dim)
 
 

@@ -69,8 +69,7 @@ def _check(input: Array, weight: Array, bias: Array | None) -> None:
         if other is not None and other.dtype != input.dtype:
             raise RuntimeError(
                 explain(
-                    f"mat1 and mat2 must have the same dtype, but got {torch_name(input.dtype)} "
-                    f"and {torch_name(other.dtype)}",
+                    _dtype_sentence(input, other, with_bias=bias is not None),
                     got=f"input {input.dtype}, {name} {other.dtype}",
                     remedy=f"input.astype({other.dtype})",
                 )
@@ -88,3 +87,17 @@ def _check(input: Array, weight: Array, bias: Array | None) -> None:
                     expected=f"bias ({weight.shape[0]},)",
                 )
             )
+
+
+_C_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short int"}
+_C_NAMES |= {"int8": "signed char", "uint8": "unsigned char", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
+
+
+def _dtype_sentence(input: Array, other: Array, *, with_bias: bool) -> str:
+    """Torch speaks of two kernels: with a bias the fused one."""
+    if with_bias:
+        return (
+            f"mat1 and mat2 must have the same dtype, but got {torch_name(input.dtype)} and {torch_name(other.dtype)}"
+        )
+    names = (_C_NAMES.get(each.dtype.name, each.dtype.name) for each in (input, other))
+    return f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names)}"

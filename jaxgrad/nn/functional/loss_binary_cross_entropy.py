@@ -46,6 +46,7 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: target and input differ in shape, or an unknown reduction.
         RuntimeError: an integer target, or weights that cannot be broadcast.
+        NotImplementedError: an integer input.
 
     >>> round(float(binary_cross_entropy_with_logits(jnp.zeros(3), jnp.ones(3))), 4)
     0.6931
@@ -62,16 +63,23 @@ def binary_cross_entropy_with_logits(
                 expected=x.shape,
             )
         )
-    for name, array in (("input", x), ("target", t)):
-        if not jnp.issubdtype(array.dtype, jnp.floating):
-            raise RuntimeError(
-                explain(
-                    f"result type Float can't be cast to the desired output type {torch_name(array.dtype)}",
-                    got=f"{name} {array.dtype}",
-                    expected="a floating point dtype",
-                    remedy=f"{name}.astype(float)",
-                )
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise NotImplementedError(
+            explain(
+                f"\"log_sigmoid_cpu\" not implemented for '{torch_name(x.dtype)}'",
+                got=f"input {x.dtype}",
+                expected="a floating point dtype",
             )
+        )
+    if not jnp.issubdtype(t.dtype, jnp.floating):
+        raise RuntimeError(
+            explain(
+                f"result type {torch_name(x.dtype)} can't be cast to the desired output type {torch_name(t.dtype)}",
+                got=f"target {t.dtype}",
+                expected="a floating point dtype",
+                remedy=f"target.astype({x.dtype})",
+            )
+        )
     if pos_weight is None:
         loss = _loss(x, t)
     else:

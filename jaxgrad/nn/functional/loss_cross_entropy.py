@@ -1,5 +1,7 @@
 """Cross-entropy of logits, against class indices or class probabilities."""
 
+import math
+
 import jax.numpy as jnp
 
 from jaxgrad._core.dtypes import torch_name
@@ -109,7 +111,7 @@ def _probabilities(input: Array, target: Array, weight: Array | None, reduction:
     total = -jnp.sum(terms)
     if reduction == "sum":
         return total
-    return total / (input.size // n_classes) if input.size else jnp.full((), jnp.nan, input.dtype)
+    return total / math.prod(n for dim, n in enumerate(input.shape) if dim != axis)
 
 
 def _check_probabilities(input: Array, target: Array, weight: Array | None, ignore_index: int) -> None:

@@ -4,6 +4,7 @@ import warnings
 
 import jax.numpy as jnp
 
+from jaxgrad._core.dtypes import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size
 from jaxgrad._core.types import Array
@@ -53,9 +54,10 @@ def mse_loss(
             stacklevel=2,
         )
     x, t = broadcast(input, target)
-    if not jnp.issubdtype(jnp.result_type(x, t), jnp.inexact):
+    dtype = jnp.result_type(x, t)
+    if not jnp.issubdtype(dtype, jnp.inexact):
         raise NotImplementedError(
-            explain(f"\"mse_cpu\" not implemented for '{jnp.result_type(x, t)}'", expected="a floating point dtype")
+            explain(f"\"mse_cpu\" not implemented for '{torch_name(dtype)}'", expected="a floating point dtype")
         )
     squared = jnp.square(x - t)
     if weight is None:

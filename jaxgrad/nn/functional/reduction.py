@@ -48,5 +48,5 @@ def resolve_reduction(reduction: str, size_average: bool | None = None, reduce: 
 def reduce_loss(loss: Array, reduction: str) -> Array:
     """``loss``, its mean over all elements (nan if there are none, as in torch), or its sum."""
     if reduction == "mean":
-        return jnp.sum(loss) / loss.size if loss.size else jnp.full((), jnp.nan, loss.dtype)
+        return jnp.sum(loss) / loss.size
     return jnp.sum(loss) if reduction == "sum" else loss

@@ -65,11 +65,12 @@ class Linear(Module):
         shape = (out_features, in_features)
         weight = rngs.draw(init.kaiming_uniform, shape, a=math.sqrt(5), dtype=dtype)
         self.weight = Parameter(jax.device_put(weight, device))
-        self.bias = None
         if bias:
             bound = 1 / math.sqrt(in_features) if in_features > 0 else 0
             drawn = rngs.draw(init.uniform, (out_features,), -bound, bound, dtype=dtype)
             self.bias = Parameter(jax.device_put(drawn, device))
+        else:
+            self.bias = None
 
     def forward(self, input: Array) -> Array:
         r"""(\*, in_features) -> (\*, out_features)."""

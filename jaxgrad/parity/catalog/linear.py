@@ -31,7 +31,20 @@ CASES = (
         lambda r: (normal(r, 4, 5), normal(r, 3, 5), normal(r, 4)),
         error="The expanded size of the tensor (3) must match the existing size (4) at non-singleton dimension 1.",
     ),
-    Case(LINEAR, "integer input", lambda r: (np.arange(5), normal(r, 3, 5)), wrt=(), error="must have the same dtype"),
+    Case(
+        LINEAR,
+        "integer input",
+        lambda r: (np.arange(5, dtype=np.int16), normal(r, 3, 5)),
+        wrt=(),
+        error="expected m1 and m2 to have the same dtype, but got: short int != double",
+    ),
+    Case(
+        LINEAR,
+        "integer input, bias",
+        lambda r: (np.zeros((2, 5), np.int16), normal(r, 3, 5), normal(r, 3)),
+        wrt=(),
+        error="mat1 and mat2 must have the same dtype, but got Short and Double",
+    ),
     Case(RELU, "values", lambda r: (normal(r, 4, 50),)),
     Case(RELU, "kink, infinities, nan", lambda r: (np.array([-1.0, -0.0, 0.0, 1.0, np.inf, -np.inf, np.nan]),)),
     Case(

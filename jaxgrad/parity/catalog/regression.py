@@ -78,8 +78,22 @@ CASES = (
     Case(
         BCE,
         "integer target",
-        lambda r: (normal(r, 4), np.zeros(4, int)),
-        error="result type Float can't be cast to the desired output type Long",
+        lambda r: (normal(r, 4), np.zeros(4, np.int16)),
+        error="result type Double can't be cast to the desired output type Short",
+    ),
+    Case(
+        BCE,
+        "integer input",
+        lambda r: (np.zeros(4, np.int16), np.zeros(4, np.int16)),
+        wrt=(),
+        error="\"log_sigmoid_cpu\" not implemented for 'Short'",
+    ),
+    Case(
+        MSE,
+        "integers",
+        lambda r: (np.zeros(4, np.int16), np.zeros(4, np.int16)),
+        wrt=(),
+        error="\"mse_cpu\" not implemented for 'Short'",
     ),
     Case(
         BCE,
