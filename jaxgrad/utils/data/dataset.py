@@ -39,15 +39,12 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset, Iterable):
     """A stream of samples; mirror of ``torch.utils.data.IterableDataset``.
 
     Subclasses define ``__iter__``. With workers each one iterates over its own copy; ``get_worker_info()`` tells a
     copy which one it is.
     """
-
-    def __iter__(self) -> Iterator[Any]:
-        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other: Any) -> "ChainDataset":  # type: ignore[override]
         return ChainDataset([self, other])

@@ -4,12 +4,10 @@ The order of samples is needed before anything is traced, and indices are 64-bit
 not, so these draws never become JAX arrays.
 """
 
-import math
-
 import numpy as np
 
 from jaxgrad.random import Generator, host
-from jaxgrad.random.host import double
+from jaxgrad.random.checks import check_multinomial
 
 INT64 = np.dtype(np.int64)
 
@@ -41,17 +39,7 @@ def multinomial(generator: Generator, weights: np.ndarray, n: int, replacement: 
     Raises:
         RuntimeError: torch's sentences for weights that are no distribution, or too few to draw from.
     """
-    if not replacement and n > weights.size:
-        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not weights.sum() > 0:
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    check_multinomial(weights.shape, weights.dtype, n, replacement)
     stream = host.Stream(generator)
-    if replacement and n > 1:
-        cumulative = np.cumsum(weights)
-        cumulative /= cumulative[-1]
-        cumulative[-1] = 1.0
-        return np.searchsorted(cumulative, stream.doubles(n), side="left"), stream.generator()
-    keys = weights / -double.mapped(math.log1p, -stream.doubles(weights.size))
-    return np.argsort(-keys, kind="stable")[:n], stream.generator()
+    indices = host.multinomial(stream, weights, n, replacement)
+    return indices, stream.generator()

@@ -8,6 +8,7 @@ import numpy as np
 from jaxgrad._core.errors import explain
 from jaxgrad._core.optional import require
 from jaxgrad.random import Generator
+from jaxgrad.random.generator import STATE_BYTES
 from jaxgrad.utils.data.fetch import make_fetcher
 
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ class Epoch:
         state: dict[str, Any] = {
             "position": self.position,
             "base_seed": self.base_seed,
-            "own": np.array([generator.get_state() for generator in self.own], np.uint8).reshape(len(self.own), -1),
+            "own": np.array([generator.get_state() for generator in self.own], np.uint8).reshape(
+                len(self.own), STATE_BYTES
+            ),
         }
         if self._drawn_from is not None:
             state["drawn_from"] = self._drawn_from.get_state()

@@ -29,6 +29,7 @@ from jaxgrad.utils.data.fetch import make_fetcher
 from jaxgrad.utils.data.worker import WorkerInfo, become_worker, seed_worker
 
 POSITION = "jaxgrad_position"
+SMALL = 1 << 16  # bytes below which an array is sent through the queue: shared memory costs a file each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +194,10 @@ class Workers:
         if not flags.FLAGS.is_parsed():  # grain asks for its flags; outside absl's own main they are never parsed
             flags.FLAGS.mark_as_parsed()
         options = grain.MultiprocessingOptions(job.num_workers, per_worker_buffer_size=prefetch_factor)
-        self._iterator = iter(Source(self._job, share).mp_prefetch(options, worker_init_fn=_stay_on_the_host))
+        source = grain.experimental.WithOptionsIterDataset(
+            Source(self._job, share), grain.experimental.DatasetOptions(min_shm_size=SMALL)
+        )
+        self._iterator = iter(source.mp_prefetch(options, worker_init_fn=_stay_on_the_host))
         # Also when the workers are forgotten, or the program ends: before the interpreter falls apart.
         self._close = weakref.finalize(self, _end, self._iterator, self._pids)
 
