@@ -8,8 +8,10 @@ from jaxgrad.autograd import functional
 from jaxgrad.autograd.accumulate import accumulate, zero_grad
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
+from jaxgrad.autograd.freeze import freeze, merge, requires_grad, unfreeze
 from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
 from jaxgrad.autograd.grad import grad
+from jaxgrad.autograd.grad_mode import detach, enable_grad, inference_mode, no_grad, set_grad_enabled
 from jaxgrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from jaxgrad.autograd.hooks import post_accumulate_grad, register_hook
 from jaxgrad.autograd.module_hooks import (
@@ -24,7 +26,10 @@ __all__ = [
     "accumulate",
     "backward",
     "backward_retaining",
+    "detach",
+    "enable_grad",
     "forward",
+    "freeze",
     "Function",
     "functional",
     "FunctionCtx",
@@ -33,6 +38,9 @@ __all__ = [
     "GradcheckError",
     "gradgradcheck",
     "Graph",
+    "inference_mode",
+    "merge",
+    "no_grad",
     "once_differentiable",
     "post_accumulate_grad",
     "register_forward_hook",
@@ -40,6 +48,9 @@ __all__ = [
     "register_full_backward_hook",
     "register_full_backward_pre_hook",
     "register_hook",
+    "requires_grad",
     "retain_grad",
+    "set_grad_enabled",
+    "unfreeze",
     "zero_grad",
 ]

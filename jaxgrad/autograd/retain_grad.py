@@ -11,12 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
-from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
+from jax.extend.core import Jaxpr, JaxprEqn
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.flat import trace
+from jaxgrad.autograd.rebuild import Into, alone, bodies, evaluate
 from jaxgrad.autograd.selection import Inputs, select
 
 _MARK = "retain_grad:"
@@ -87,8 +88,8 @@ def backward_retaining(
     taps = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in _tap_shapes(jaxpr.jaxpr).items()}
 
     def tapped(tree: dict[str, Any]) -> Any:
-        results = _evaluate(jaxpr.jaxpr, jaxpr.consts, jax.tree.leaves(tree["params"]), tree["taps"])
-        return call.result(results)
+        leaves = jax.tree.leaves(tree["params"])
+        return call.result(evaluate(jaxpr.jaxpr, jaxpr.consts, leaves, _tap, tree["taps"]))
 
     tree = {"params": params, "taps": taps}
     before = None if grads is None else {"params": grads, "taps": dict.fromkeys(taps)}
@@ -113,16 +114,13 @@ def _tap_shapes(jaxpr: Jaxpr) -> dict[str, jax.ShapeDtypeStruct]:
         if name is not None:
             aval: Any = eqn.outvars[0].aval
             inner = {name: jax.ShapeDtypeStruct(aval.shape, aval.dtype)}
-        elif eqn.primitive.name == "scan":
-            rounds = eqn.params["length"]
-            inner = {
-                name: jax.ShapeDtypeStruct((rounds, *shape.shape), shape.dtype)
-                for name, shape in _tap_shapes(eqn.params["jaxpr"].jaxpr).items()
-            }
-        elif eqn.primitive.name == "cond":
-            inner = {n: s for branch in eqn.params["branches"] for n, s in _tap_shapes(branch.jaxpr).items()}
         else:
-            inner = {n: s for body in _bodies(eqn) for n, s in _tap_shapes(body).items()}
+            rounds = (eqn.params["length"],) if eqn.primitive.name == "scan" else ()
+            inner = {
+                name: jax.ShapeDtypeStruct((*rounds, *shape.shape), shape.dtype)
+                for body in bodies(eqn)
+                for name, shape in _tap_shapes(body).items()
+            }
         twice = found.keys() & inner.keys()
         if twice:
             raise ValueError(
@@ -135,92 +133,9 @@ def _tap_shapes(jaxpr: Jaxpr) -> dict[str, jax.ShapeDtypeStruct]:
     return found
 
 
-def _bodies(eqn: JaxprEqn) -> list[Jaxpr]:
-    """The functions that an equation calls once, with its own operands."""
-    if eqn.primitive.name not in ("jit", "remat2", "closed_call", "core_call"):
-        return []
-    body: Any = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    return [getattr(body, "jaxpr", body)]
-
-
-def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], taps: Taps) -> list[Any]:
-    """Evaluate with a tap added to every named value."""
-    env: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
-
-    def read(atom: Any) -> Any:
-        return atom.val if isinstance(atom, Literal) else env[atom]
-
-    for eqn in jaxpr.eqns:
-        operands = [read(atom) for atom in eqn.invars]
-        if _name_of(eqn) is None and not _holds_a_name(eqn):
-            results = _alone(jaxpr, eqn, operands)
-        else:
-            results = _apply(eqn, operands, taps)
-        env.update(zip(eqn.outvars, results, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
-
-
-def _alone(jaxpr: Jaxpr, eqn: JaxprEqn, operands: list[Any]) -> Sequence[Any]:
-    """One equation evaluated as it stands, its scopes and source lines included."""
-    given = {atom: value for atom, value in zip(eqn.invars, operands, strict=True) if not isinstance(atom, Literal)}
-    single = jaxpr.replace(
-        constvars=[],
-        invars=list(given),
-        outvars=eqn.outvars,
-        eqns=[eqn],
-        effects=eqn.effects,
-        debug_info=DebugInfo("retain_grad", eqn.primitive.name, None, None),
-    )
-    return jaxpr_as_fun(ClosedJaxpr(single, []))(*given.values())
-
-
-def _apply(eqn: JaxprEqn, operands: list[Any], taps: Taps) -> Sequence[Any]:
-    name, kind, params = _name_of(eqn), eqn.primitive.name, eqn.params
+def _tap(eqn: JaxprEqn, operands: list[Any], taps: Taps) -> Sequence[Any] | Into:
+    name = _name_of(eqn)
     if name is not None:
         return [operands[0] + taps[name]]
-    if kind == "scan":
-        return _scan(eqn, operands, taps)
-    if kind == "cond":
-        branches = [
-            lambda operands, taps, branch=branch: _evaluate(branch.jaxpr, branch.consts, operands, taps)
-            for branch in params["branches"]
-        ]
-        return jax.lax.switch(operands[0], branches, operands[1:], taps)
-    (body,) = _bodies(eqn)
-    closed = params.get("jaxpr", params.get("call_jaxpr"))
-
-    def run(operands: list[Any], taps: Taps) -> list[Any]:
-        return _evaluate(body, getattr(closed, "consts", ()), operands, taps)
-
-    if kind == "remat2":
-        run = jax.checkpoint(run, prevent_cse=params["prevent_cse"], policy=params["policy"])
-    return run(operands, taps)
-
-
-def _holds_a_name(eqn: JaxprEqn) -> bool:
-    if eqn.primitive.name == "scan":
-        return bool(_tap_shapes(eqn.params["jaxpr"].jaxpr))
-    if eqn.primitive.name == "cond":
-        return any(_tap_shapes(branch.jaxpr) for branch in eqn.params["branches"])
-    return any(_tap_shapes(body) for body in _bodies(eqn))
-
-
-def _scan(eqn: JaxprEqn, operands: list[Any], taps: Taps) -> list[Any]:
-    params, body = eqn.params, eqn.params["jaxpr"]
-    n, m = params["num_consts"], params["num_consts"] + params["num_carry"]
-    mine = {name: taps[name] for name in _tap_shapes(body.jaxpr)}
-
-    def round_(carry: list[Any], row: tuple[list[Any], Taps]) -> tuple[list[Any], list[Any]]:
-        rows, here = row
-        results = _evaluate(body.jaxpr, body.consts, [*operands[:n], *carry, *rows], here)
-        return results[: m - n], results[m - n :]
-
-    carry, stacked = jax.lax.scan(
-        round_,
-        operands[n:m],
-        (operands[m:], mine),
-        length=params["length"],
-        reverse=params["reverse"],
-        unroll=params["unroll"],
-    )
-    return [*carry, *stacked]
+    inside = {name: taps[name] for body in bodies(eqn) for name in _tap_shapes(body)}
+    return Into(inside) if inside else alone(eqn, operands)

@@ -1,0 +1,161 @@
+"""``no_grad`` and its relatives as transforms of functions: which operations leave a trace in the graph.
+
+In torch the mode is a switch of the thread. Here it is a property of a piece of program: every operation that runs
+inside of ``no_grad(fn)`` gives a result without a gradient, except those inside of an ``enable_grad`` within. As in
+torch an argument that is handed through keeps its gradient, since no operation made it. Nothing is computed
+differently; what is detached has no saved tensors and no backward.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
+from jax.extend.core import Jaxpr, JaxprEqn
+
+from jaxgrad._core.types import PyTree
+from jaxgrad.autograd.flat import trace
+from jaxgrad.autograd.rebuild import Into, alone, bodies, evaluate
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BEGIN, _END = "enable_grad", "end of enable_grad"
+
+
+def detach(tree: PyTree) -> PyTree:
+    """Mirror of ``torch.Tensor.detach``: the same values without their history (``jax.lax.stop_gradient``).
+
+    >>> jax.grad(lambda x: x * detach(x))(3.0)
+    Array(3., dtype=...)
+    """
+    return jax.tree.map(jax.lax.stop_gradient, tree)
+
+
+def no_grad(orig_func: F) -> F:
+    """Mirror of ``torch.no_grad`` as a decorator: operations inside give results that need no gradient.
+
+    Inside of ``enable_grad`` within the function they do again. There is no context manager, which would need a switch
+    that the whole program shares; a lambda serves: ``no_grad(lambda: teacher(x))()``.
+
+    Args:
+        orig_func: any function of trees of arrays; it is traced.
+
+    >>> jax.grad(lambda x: x**2 + no_grad(lambda: x**3)())(2.0)
+    Array(4., dtype=...)
+    """
+    return _transformed(orig_func, enabled_within=True)
+
+
+def inference_mode(mode: F) -> F:
+    """Mirror of ``torch.inference_mode`` as a decorator: ``no_grad`` in which ``enable_grad`` changes nothing.
+
+    Differs from torch: what comes out may be used in a computation that is differentiated, as a constant; torch raises
+    when it would be saved for backward.
+
+    Args:
+        mode: the function, as torch's argument is called; it is traced.
+
+    Raises:
+        TypeError: a boolean was given: there is no mode to switch.
+
+    >>> jax.grad(lambda x: x**2 + inference_mode(enable_grad(lambda: x**3))())(2.0)
+    Array(4., dtype=...)
+    """
+    if isinstance(mode, bool):
+        raise TypeError("inference_mode takes the function that is to run in it: there is no mode to switch here")
+    return _transformed(mode, enabled_within=False)
+
+
+def enable_grad(orig_func: F) -> F:
+    """Mirror of ``torch.enable_grad`` as a decorator: inside of ``no_grad`` its operations count again.
+
+    What was computed outside of it, under ``no_grad``, stays detached, as in torch. Elsewhere it changes nothing.
+
+    Args:
+        orig_func: any function.
+
+    >>> def fn(x):
+    ...     return no_grad(lambda: enable_grad(lambda: 5 * x)() * 1.0)(), no_grad(enable_grad(lambda: 5 * x))()
+    >>> jax.jacrev(fn)(2.0)
+    (Array(0., dtype=...), Array(5., dtype=...))
+    """
+
+    @functools.wraps(orig_func)
+    def enabled(*args: Any, **kwargs: Any) -> Any:
+        _mark(_BEGIN)
+        try:
+            return orig_func(*args, **kwargs)
+        finally:
+            _mark(_END)
+
+    return enabled  # type: ignore[return-value]
+
+
+def set_grad_enabled(mode: bool) -> Callable[[F], F]:
+    """Mirror of ``torch.set_grad_enabled`` as a decorator: ``enable_grad`` or ``no_grad``.
+
+    >>> jax.grad(lambda x: x**2 + set_grad_enabled(False)(lambda: x**3)())(2.0)
+    Array(4., dtype=...)
+    """
+    return enable_grad if mode else no_grad
+
+
+def _mark(word: str) -> None:
+    """A line in the program being traced that says where an ``enable_grad`` begins or ends; it computes nothing."""
+    checkpoint_name(jnp.zeros((), bool), word)
+
+
+def _mark_of(eqn: JaxprEqn) -> str | None:
+    name = eqn.params.get("name") if eqn.primitive.name == "name" else None
+    return name if name in (_BEGIN, _END) else None
+
+
+def _transformed(fn: F, enabled_within: bool) -> F:
+    @functools.wraps(fn)
+    def without_grad(*args: Any, **kwargs: Any) -> Any:
+        arrays, static = _partition((args, kwargs))
+        call, jaxpr, leaves = trace(lambda arrays: ((), _call(fn, arrays, static)), arrays, (), has_aux=True)
+        results = evaluate(jaxpr.jaxpr, jaxpr.consts, leaves, _Detaching(enabled_within))
+        return call.result(results)[1]
+
+    return without_grad  # type: ignore[return-value]
+
+
+def _partition(tree: PyTree) -> tuple[list[Any], tuple[Any, list[Any]]]:
+    """The arrays among the leaves, and the rest with the structure."""
+    leaves, structure = jax.tree.flatten(tree)
+    is_array = [hasattr(leaf, "dtype") for leaf in leaves]
+    arrays = [leaf for leaf, array in zip(leaves, is_array, strict=True) if array]
+    return arrays, (structure, [None if array else leaf for leaf, array in zip(leaves, is_array, strict=True)])
+
+
+def _call(fn: Callable[..., Any], arrays: list[Any], static: tuple[Any, list[Any]]) -> Any:
+    structure, rest = static
+    values = iter(arrays)
+    leaves = [next(values) if leaf is None else leaf for leaf in rest]
+    args, kwargs = jax.tree.unflatten(structure, leaves)
+    return fn(*args, **kwargs)
+
+
+class _Detaching:
+    """The visit that detaches the results of every operation outside of an ``enable_grad``."""
+
+    def __init__(self, enabled_within: bool) -> None:
+        self.enabled_within, self.depth = enabled_within, 0
+
+    def __call__(self, eqn: JaxprEqn, operands: list[Any], extra: PyTree) -> list[Any] | Into:
+        del extra
+        mark = _mark_of(eqn)
+        if mark is not None and self.enabled_within:
+            self.depth += 1 if mark == _BEGIN else -1
+        if self.depth or mark is not None:
+            return list(alone(eqn, operands))
+        if self.enabled_within and any(_holds_a_mark(body) for body in bodies(eqn)):
+            return Into()
+        return [jax.lax.stop_gradient(result) for result in alone(eqn, operands)]
+
+
+def _holds_a_mark(jaxpr: Jaxpr) -> bool:
+    return any(_mark_of(eqn) or any(_holds_a_mark(body) for body in bodies(eqn)) for eqn in jaxpr.eqns)
