@@ -214,6 +214,10 @@ class Workers:
                 batch = self._next()
             except StopIteration:
                 break
+            except RuntimeError as error:
+                if str(error).startswith("Worker process was terminated"):
+                    raise RuntimeError(f"DataLoader worker exited unexpectedly: {error}") from error
+                raise
             if isinstance(batch, Ended):
                 ended.add(batch.worker)
             else:
