@@ -5,6 +5,7 @@
 value that ``step`` takes and returns.
 """
 
+from jaxgrad.optim import lr_scheduler
 from jaxgrad.optim.adadelta import Adadelta
 from jaxgrad.optim.adafactor import Adafactor
 from jaxgrad.optim.adagrad import Adagrad
@@ -13,17 +14,22 @@ from jaxgrad.optim.adamax import Adamax
 from jaxgrad.optim.asgd import ASGD
 from jaxgrad.optim.groups import param_groups
 from jaxgrad.optim.hyperparams import get_hyperparams, get_lr, set_hyperparams
+from jaxgrad.optim.lbfgs import LBFGS, step_with_closure
 from jaxgrad.optim.muon import Muon
 from jaxgrad.optim.nadam import NAdam
 from jaxgrad.optim.optimizer import Optimizer, OptimizerState, ParamGroup, apply_updates, step
 from jaxgrad.optim.radam import RAdam
+from jaxgrad.optim.records import add_param_group, state_by_parameter, state_from_parameters
 from jaxgrad.optim.rmsprop import RMSprop
 from jaxgrad.optim.rprop import Rprop
 from jaxgrad.optim.sgd import SGD
+from jaxgrad.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
+    "LBFGS",
     "SGD",
+    "SparseAdam",
     "Adadelta",
     "Adafactor",
     "Adagrad",
@@ -38,10 +44,15 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "lr_scheduler",
+    "add_param_group",
     "apply_updates",
     "get_hyperparams",
     "get_lr",
     "param_groups",
     "set_hyperparams",
+    "state_by_parameter",
+    "state_from_parameters",
     "step",
+    "step_with_closure",
 ]

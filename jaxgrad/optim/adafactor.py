@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array
+from jaxgrad._core.trees import named_leaves
+from jaxgrad._core.types import Array, PyTree
 from jaxgrad.optim.arithmetic import add, lerp, mul, norm
 from jaxgrad.optim.checks import check, check_one_element
 from jaxgrad.optim.flags import check_flags
@@ -73,9 +74,10 @@ def _number(value: Array, c: Constants) -> Array:
     return value.astype(c["rho"].dtype)
 
 
-def _check_param(name: str, param: Array) -> None:
-    if jnp.iscomplexobj(param):
-        raise RuntimeError(explain("Adafactor does not support complex parameters", got=f'"{name}": {param.dtype}'))
+def _check_params(params: PyTree) -> None:
+    for name, param in named_leaves(params).items():
+        if jnp.iscomplexobj(param):
+            raise RuntimeError(explain("Adafactor does not support complex parameters", got=f'"{name}": {param.dtype}'))
 
 
 def _validate(*, lr: Any, beta2_decay: Any, eps: Any, d: Any, weight_decay: Any, maximize: bool) -> None:
@@ -142,5 +144,5 @@ def Adafactor(
         {"lr": lr, "beta2_decay": beta2_decay, "eps": tuple(eps), "d": d, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
-        _check_param,
+        _check_params,
     )

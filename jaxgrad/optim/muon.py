@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array
+from jaxgrad._core.trees import named_leaves
+from jaxgrad._core.types import Array, PyTree
 from jaxgrad.optim.arithmetic import add, lerp, mul
 from jaxgrad.optim.checks import check, check_one_element
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
@@ -42,7 +43,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
+@lift(init=_init, host=_host, counts_steps=False)
 def _muon(
     param: Array,
     grad: Array,
@@ -89,17 +90,18 @@ def _lr_ratio(adjust_lr_fn: str | None, rows: int, columns: int) -> float:
     return math.sqrt(max(1, rows / columns))
 
 
-def _check_param(name: str, param: Array) -> None:
-    if param.ndim != 2:
-        raise ValueError(
-            explain(
-                f"Muon only supports 2D parameters whereas we found a parameter with size: {param.shape}",
-                got=f'"{name}"',
-                remedy="step the others with AdamW: two optimizers, each on its part of the parameters",
+def _check_params(params: PyTree) -> None:
+    for name, param in named_leaves(params).items():
+        if param.ndim != 2:
+            raise ValueError(
+                explain(
+                    f"Muon only supports 2D parameters whereas we found a parameter with size: {param.shape}",
+                    got=f'"{name}"',
+                    remedy="step the others with AdamW: two optimizers, each on its part of the parameters",
+                )
             )
-        )
-    if jnp.iscomplexobj(param):
-        raise RuntimeError(explain("Muon does not support complex parameters", got=f'"{name}": {param.dtype}'))
+        if jnp.iscomplexobj(param):
+            raise RuntimeError(explain("Muon does not support complex parameters", got=f'"{name}": {param.dtype}'))
 
 
 def _validate(
@@ -187,5 +189,5 @@ def Muon(
         },
         {"nesterov": nesterov, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn},
         param_groups,
-        _check_param,
+        _check_params,
     )

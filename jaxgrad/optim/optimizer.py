@@ -66,8 +66,14 @@ class Optimizer(optax.GradientTransformationExtraArgs):
     """
 
     advance: Callable[..., tuple[PyTree, OptimizerState]]
+    """``(params, grads, state, *, lr) -> (params, state)``."""
+    members: Callable[[PyTree], list[list[str]]]
+    """The names that each group holds, in the order of the group's vectors."""
     regroup: Callable[[Sequence[dict[str, Any]]], "Optimizer"]
+    """The same optimizer with other groups."""
     groups: Sequence[dict[str, Any]] | None
+    counts_steps: bool
+    """Whether torch keeps a ``step`` for each parameter (not in SGD and Muon)."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,8 @@ def lift(
     init: Callable[..., Any],
     host: Callable[..., tuple[Constants, Scalars]],
     scalars: Callable[..., dict[str, Any]] = lambda **hyperparams: {},
+    check_grads: Callable[[PyTree, PyTree], None] = check_matching_grads,
+    counts_steps: bool = True,
 ) -> Callable[[Callable[..., tuple[Array, Any]]], Callable[..., Optimizer]]:
     """Lift a rule ``(param, grad, state, c, **options) -> (param, state)`` for one tensor to trees and groups.
 
@@ -152,6 +160,8 @@ def lift(
         host: ``(scalars, hyperparams) -> (constants, new_scalars)`` in float64; ``scalars["step"]`` is counted up
             already. It sees one vector for all parameters of a group.
         scalars: ``(**hyperparams) -> {name: start}``, what torch keeps as 0-dim tensors beside ``step``.
+        check_grads: ``(params, grads)`` raises where they do not fit.
+        counts_steps: whether torch's optimizer keeps a ``step``; here it is always counted.
 
     Returns:
         a decorator; the lifted rule is called as ``rule(validate, hyperparams, options, groups)`` and gives the
@@ -164,18 +174,19 @@ def lift(
             hyperparams: dict[str, Any],
             options: dict[str, Any],
             groups: Sequence[dict[str, Any]] | None = None,
-            check_param: Callable[[str, Any], None] | None = None,
+            check_params: Callable[[PyTree], None] = lambda params: None,
         ) -> Optimizer:
             validate(**hyperparams, **options)
             specs = _specs(validate, hyperparams, options, groups)
 
+            def members(params: PyTree) -> list[list[str]]:
+                return resolve([spec.selection for spec in specs], list(named_leaves_in_order(params)))
+
             def init_fn(params: PyTree) -> OptimizerState:
+                check_params(params)
                 leaves = named_leaves_in_order(params)
-                for name, leaf in leaves.items():
-                    if check_param is not None:
-                        check_param(name, leaf)
                 records, states = {}, []
-                for spec, names in zip(specs, resolve([s.selection for s in specs], list(leaves)), strict=True):
+                for spec, names in zip(specs, members(params), strict=True):
                     for name in names:
                         records[name] = init(leaves[name], spec.hyperparams, **spec.options)
                     states.append(_start(spec, scalars(**spec.hyperparams), len(names)))
@@ -185,15 +196,14 @@ def lift(
             def advance(
                 params: PyTree, grads: Grads, state: OptimizerState, *, lr: Any = None
             ) -> tuple[PyTree, OptimizerState]:
-                check_matching_grads(params, grads)
+                check_grads(params, grads)
                 leaves = named_leaves_in_order(params)
                 treedef: Any = jax.tree.structure(params)
                 gradients = dict(zip(leaves, treedef.flatten_up_to(grads), strict=True))
                 records = dict(zip(leaves, treedef.flatten_up_to(state.state), strict=True))
-                members = resolve([s.selection for s in specs], list(leaves))
                 lrs = _lr_per_group(lr, len(specs))
                 states = []
-                for spec, names, group, lr_now in zip(specs, members, state.param_groups, lrs, strict=True):
+                for spec, names, group, lr_now in zip(specs, members(params), state.param_groups, lrs, strict=True):
                     present = np.array([gradients[name] is not None for name in names])
                     constants, counted = _host_half(host, group, lr_now, present)
                     for index, name in enumerate(names):
@@ -214,15 +224,13 @@ def lift(
                 if params is None:
                     raise ValueError(optax._src.base.NO_PARAMS_MSG)
                 moved, new_state = advance(params, updates, state, lr=lr)
-                deltas = jax.tree.map(
-                    lambda g, new, old: None if g is None else new - old, updates, moved, params, is_leaf=is_none
-                )
-                return deltas, new_state
+                treedef: Any = jax.tree.structure(params)
+                rows = zip(treedef.flatten_up_to(updates), jax.tree.leaves(moved), jax.tree.leaves(params), strict=True)
+                return treedef.unflatten([None if g is None else new - old for g, new, old in rows]), new_state
 
             tx = Optimizer(init_fn, update_fn)
-            tx.advance = advance
-            tx.regroup = lambda new_groups: build(validate, hyperparams, options, new_groups, check_param)
-            tx.groups = groups
+            tx.advance, tx.members, tx.groups, tx.counts_steps = advance, members, groups, counts_steps
+            tx.regroup = lambda new_groups: build(validate, hyperparams, options, new_groups, check_params)
             return tx
 
         return build

@@ -38,7 +38,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
+@lift(init=_init, host=_host, counts_steps=False)
 def _sgd(param: Array, grad: Array, state: SGDState, c: Constants, *, nesterov: bool) -> tuple[Array, SGDState]:
     grad = decayed(grad, param, c["weight_decay"])
     buf = state.momentum_buffer
