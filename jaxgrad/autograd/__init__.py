@@ -4,7 +4,7 @@
 ``zero_grad`` are what happens to ``.grad`` between two steps.
 """
 
-from jaxgrad.autograd import functional
+from jaxgrad.autograd import functional, graph
 from jaxgrad.autograd.accumulate import accumulate, zero_grad
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
@@ -13,6 +13,7 @@ from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
 from jaxgrad.autograd.grad import grad
 from jaxgrad.autograd.grad_mode import detach, enable_grad, inference_mode, no_grad, set_grad_enabled
 from jaxgrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from jaxgrad.autograd.graph import ComputationalGraph, Node, computational_graph
 from jaxgrad.autograd.hooks import post_accumulate_grad, register_hook
 from jaxgrad.autograd.module_hooks import (
     register_forward_hook,
@@ -26,6 +27,8 @@ __all__ = [
     "accumulate",
     "backward",
     "backward_retaining",
+    "computational_graph",
+    "ComputationalGraph",
     "detach",
     "enable_grad",
     "forward",
@@ -38,9 +41,11 @@ __all__ = [
     "GradcheckError",
     "gradgradcheck",
     "Graph",
+    "graph",
     "inference_mode",
     "merge",
     "no_grad",
+    "Node",
     "once_differentiable",
     "post_accumulate_grad",
     "register_forward_hook",

@@ -123,7 +123,8 @@ class Function:
             )
         call = Call(cls, args, separate_setup=separate_setup)
         lifted = lift(call, has_jvp=cls.jvp is not Function.jvp, has_vmap=has_vmap)
-        return call.output(lifted(*call.tensors))
+        with jax.named_scope(f"{cls.__name__}Backward"):  # its node in the graph, as torch names it
+            return call.output(lifted(*call.tensors))
 
     @classmethod
     def _user_backward(cls) -> Callable[..., Any]:
