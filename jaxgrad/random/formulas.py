@@ -6,6 +6,8 @@ float32 is exact. Every function takes the array namespace ``xp`` first, so that
 one formula; under JAX they must run inside ``jax.enable_x64(True)`` (jit kernels of this package do).
 """
 
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +34,7 @@ _COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 _SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)  # pi / 4 in three parts
 _SQRT_HALF = 0.707106781186547524
-_TWO_PI = _F32(2 * np.pi)
+TWO_PI = _F32(2 * np.pi)
 U24 = _F32(2.0**-24)
 LOW24 = np.uint32(2**24 - 1)
 
@@ -63,38 +65,49 @@ def fma32(xp: XP, x: Any, y: Any, z: Any) -> Any:
     return xp.where(doubtful, bits(xp, odd, _F64), total).astype(_F32)
 
 
-def _horner(xp: XP, x: Any, coefficients: tuple[float, ...]) -> Any:
-    y = xp.full_like(x, coefficients[0])
+Fma = Callable[[Any, Any, Any], Any]
+Round = Callable[[Any], Any]
+
+
+def _as_is(x: Any) -> Any:
+    return x
+
+
+def _horner(x: Any, coefficients: tuple[float, ...], fma: Fma) -> Any:
+    y = x * _F32(0) + _F32(coefficients[0])
     for c in coefficients[1:]:
-        y = fma32(xp, y, x, _F32(c))
+        y = fma(y, x, _F32(c))
     return y
 
 
-def log32(xp: XP, x: Any) -> Any:
-    """The Cephes logarithm of float32 in (0, 1] as torch's vector units evaluate it."""
+def log32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> Any:
+    """The Cephes logarithm of float32 in (0, 1] as torch's vector units evaluate it.
+
+    ``rounded`` marks the products that stay outside a fused addition; ``fma`` is exact, or left to a compiler.
+    """
     pattern = bits(xp, x, np.int32)
     e = (pattern >> np.int32(23)) - np.int32(126)
     m = bits(xp, (pattern & np.int32(0x7FFFFF)) | np.int32(0x3F000000), _F32)  # x = 2**e * m, m in [0.5, 1)
     small = m < _F32(_SQRT_HALF)
     e = xp.where(small, e - np.int32(1), e).astype(_F32)
     f = xp.where(small, m + m, m) - _F32(1)
-    z = f * f
-    y = _horner(xp, f, _LOG) * f
-    y = fma32(xp, y, z, e * _F32(-2.12194440e-4))
+    z = rounded(f * f)
+    y = rounded(_horner(f, _LOG, fma) * f)
+    y = fma(y, z, rounded(e * _F32(-2.12194440e-4)))
     y = y - z * _F32(0.5)
-    return fma32(xp, e, _F32(0.693359375), f + y)
+    return fma(e, _F32(0.693359375), rounded(f + y))
 
 
-def sincos32(xp: XP, x: Any) -> tuple[Any, Any]:
+def sincos32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> tuple[Any, Any]:
     """The Cephes sine and cosine of non-negative float32 as torch's vector units evaluate them."""
     j = (x * _F32(4 / np.pi)).astype(np.int32)
     j = (j + np.int32(1)) & np.int32(~1)
     octant = j.astype(_F32)
     for part in _QUARTER_PI:
-        x = fma32(xp, octant, _F32(-part), x)
-    z = x * x
-    cos = fma32(xp, _horner(xp, z, _COS) * z, z, z * _F32(-0.5)) + _F32(1)
-    sin = fma32(xp, _horner(xp, z, _SIN) * z, x, x)
+        x = fma(octant, _F32(-part), x)
+    z = rounded(x * x)
+    cos = fma(rounded(_horner(z, _COS, fma) * z), z, rounded(z * _F32(-0.5))) + _F32(1)
+    sin = fma(rounded(_horner(z, _SIN, fma) * z), x, x)
     swap = (j & np.int32(2)) != 0
     sin, cos = xp.where(swap, cos, sin), xp.where(swap, sin, cos)
     sin = xp.where((j & np.int32(4)) != 0, -sin, sin)
@@ -104,13 +117,24 @@ def sincos32(xp: XP, x: Any) -> tuple[Any, Any]:
 
 def uniform32(xp: XP, words: Any, low: Any, span: Any) -> Any:
     """``fma(u, span, low)`` of the low 24 bits of each word; float32."""
-    return fma32(xp, (words & LOW24).astype(_F32) * U24, span, low)
+    u = u24(words)
+    return u if xp is np and (low, span) == (0, 1) else fma32(xp, u, span, low)
 
 
 def normal32(xp: XP, words: Any, mean: Any, std: Any) -> Any:
     """Box-Muller on full groups of 16: words (16 * k,) to float32 (16 * k,)."""
-    u = ((words & LOW24).astype(_F32) * U24).reshape(-1, 2, 8)
-    radius = xp.sqrt(_F32(-2) * log32(xp, _F32(1) - u[:, 0]))
-    sin, cos = sincos32(xp, _TWO_PI * u[:, 1])
-    halves = xp.stack([radius * cos, radius * sin], axis=1)
-    return fma32(xp, halves, std, mean).reshape(-1)
+    fma = partial(fma32, xp)
+    first, second = (words.reshape(-1, 2, 8)[:, half].reshape(-1) for half in (0, 1))
+    if xp is not np:  # one pass over contiguous halves, or XLA recomputes all of it for every slice
+        first, second = jax.lax.optimization_barrier((first, second))
+    radius = xp.sqrt(_F32(-2) * log32(xp, _F32(1) - u24(first), fma))
+    sin, cos = sincos32(xp, TWO_PI * u24(second), fma)
+    halves = fma(radius * cos, std, mean), fma(radius * sin, std, mean)
+    if xp is not np:
+        halves = jax.lax.optimization_barrier(halves)
+    return xp.stack([half.reshape(-1, 8) for half in halves], axis=1).reshape(-1)
+
+
+def u24(words: Any) -> Any:
+    """The low 24 bits of each word as a float32 in [0, 1)."""
+    return (words & LOW24).astype(np.int32).astype(_F32) * U24  # vector units convert signed integers only

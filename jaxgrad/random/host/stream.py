@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
+from jaxgrad.random import formulas
 from jaxgrad.random.generator import WORDS, Generator, build
+from jaxgrad.random.host import kernels
 
 _U53 = np.float64(2.0**-53)
 
@@ -55,11 +57,20 @@ class Stream:
         """The next ``n`` 32-bit words, uint32 (n,)."""
         if n == 0:
             return np.empty(0, np.uint32)
+        self._fresh = False
+        if n > kernels.SMALL and (words := kernels.words(self._state, n)) is not None:
+            return words
         _ENGINE.memory[:] = self._state
         words = _ENGINE.draw(0, 1 << 32, size=n, dtype=np.uint32)
         self._state[:] = _ENGINE.memory
-        self._fresh = False
         return words
+
+    def uniforms(self, n: int, low: np.float32, span: np.float32) -> np.ndarray:
+        """``fma(u, span, low)`` of the next ``n`` words, float32 (n,)."""
+        if n >= kernels.FEW and (values := kernels.uniform(self._state, n, low, span)) is not None:
+            self._fresh = False
+            return values
+        return formulas.uniform32(np, self.words(n), low, span)
 
     def words64(self, n: int) -> np.ndarray:
         """The next ``n`` 64-bit words, uint64 (n,); of each pair the first word is the high one."""

@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from jaxgrad.random import formulas
 from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import as_float
 from jaxgrad.random.host.double import fma64
 from jaxgrad.random.host.stream import Stream
-
-_CHUNK = 1 << 14  # stays in the first-level caches
 
 
 def uniform(stream: Stream, shape: Shape, low: float, high: float, dtype: np.dtype) -> np.ndarray:
@@ -22,14 +19,6 @@ def uniform(stream: Stream, shape: Shape, low: float, high: float, dtype: np.dty
         if (low, high) != (0.0, 1.0):
             values = fma64(values, np.float64(span), np.float64(low))
     else:
-        values = np.empty(n, np.float32)
-        for start in range(0, n, _CHUNK):
-            part = values[start : start + _CHUNK]
-            words = stream.words(part.size)
-            words &= formulas.LOW24
-            np.multiply(words.view(np.int32), formulas.U24, out=part, casting="unsafe")
-            if (low, high) != (0.0, 1.0):
-                part[:] = formulas.fma32(np, part, np.float32(span), np.float32(low))
-        values = values.astype(dtype, copy=False)
+        values = stream.uniforms(n, np.float32(low), np.float32(span)).astype(dtype, copy=False)
     values[values == values.dtype.type(high)] = low
     return values.reshape(shape)

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
+from jaxgrad.random import mt19937
 from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import DIGITS, is_float
 from jaxgrad.random.formulas import LOW24, U24
 from jaxgrad.random.generator import Generator
 from jaxgrad.random.host.integers import WIDE, bounds, last
-from jaxgrad.random.traced import mt19937
 
 _HIGH21 = np.uint32(2**21 - 1)
 

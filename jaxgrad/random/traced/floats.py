@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
-from jaxgrad.random import formulas
+from jaxgrad.random import formulas, mt19937
 from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, as_float
 from jaxgrad.random.generator import Generator
-from jaxgrad.random.traced import mt19937
 
 GROUP = 16
 

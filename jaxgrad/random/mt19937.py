@@ -6,6 +6,7 @@ Word i of a block needs words i, i+1 and i+397 of the block before it, or words 
 Source: Matsumoto and Nishimura, 1998.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -43,11 +44,8 @@ def temper(words: Array) -> Array:
     return words ^ (words >> _U(18))
 
 
-def words(generator: Generator, n: int) -> tuple[Array, Generator]:
-    """The next ``n`` words, uint32 (n,), and the generator after them; ``n`` is static, the position is not."""
-    if n == 0:
-        return jnp.zeros(0, _U), generator
-    block, position = jnp.asarray(generator.words), jnp.asarray(generator.position)
+def advance(block: Array, position: Array, n: int, used: Any) -> tuple[Array, Array, Array]:
+    """The next ``n`` words, and block and position after the first ``used`` (1 to n) of them; only ``n`` is static."""
 
     def step(block: Array, _: Any) -> tuple[Array, Array]:
         block = next_block(block)
@@ -56,16 +54,17 @@ def words(generator: Generator, n: int) -> tuple[Array, Generator]:
     _, blocks = jax.lax.scan(step, block, length=-(-n // WORDS))
     blocks = jnp.concatenate([block[None], blocks])
     drawn = jax.lax.dynamic_slice_in_dim(blocks.reshape(-1), position, n)
-    index = (position + np.int32(n - 1)) // np.int32(WORDS)
-    after = Generator(
-        seed_words=generator.seed_words,
-        words=jax.lax.dynamic_index_in_dim(blocks, index, keepdims=False),
-        position=position + np.int32(n) - np.int32(WORDS) * index,
-        fresh=jnp.zeros_like(generator.fresh),
-        cached=generator.cached,
-        has_cached=generator.has_cached,
-    )
-    return temper(drawn), after
+    index = (position + used - np.int32(1)) // np.int32(WORDS)
+    last = jax.lax.dynamic_index_in_dim(blocks, index, keepdims=False)
+    return temper(drawn), last, position + used - np.int32(WORDS) * index
+
+
+def words(generator: Generator, n: int) -> tuple[Array, Generator]:
+    """The next ``n`` words, uint32 (n,), and the generator after them; ``n`` is static, the position is not."""
+    if n == 0:
+        return jnp.zeros(0, _U), generator
+    drawn, block, position = advance(jnp.asarray(generator.words), jnp.asarray(generator.position), n, np.int32(n))
+    return drawn, replace(generator, words=block, position=position, fresh=jnp.zeros_like(generator.fresh))
 
 
 def pairs(generator: Generator, n: int) -> tuple[Array, Array, Generator]:
