@@ -6,6 +6,7 @@
 
 from jaxgrad.autograd import functional, graph
 from jaxgrad.autograd.accumulate import accumulate, zero_grad
+from jaxgrad.autograd.anomaly_mode import detect_anomaly
 from jaxgrad.autograd.backward import backward
 from jaxgrad.autograd.forward import Graph, forward
 from jaxgrad.autograd.freeze import freeze, merge, requires_grad, unfreeze
@@ -30,6 +31,7 @@ __all__ = [
     "computational_graph",
     "ComputationalGraph",
     "detach",
+    "detect_anomaly",
     "enable_grad",
     "forward",
     "freeze",
@@ -40,8 +42,8 @@ __all__ = [
     "gradcheck",
     "GradcheckError",
     "gradgradcheck",
-    "Graph",
     "graph",
+    "Graph",
     "inference_mode",
     "merge",
     "no_grad",

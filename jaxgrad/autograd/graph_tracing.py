@@ -242,11 +242,11 @@ def _is_inexact(var: Any) -> bool:
 
 def _region(eqns: Sequence[JaxprEqn], start: int) -> tuple[Sequence[JaxprEqn], str | None]:
     """The equations from ``start`` on that are one torch operation, and its name; one and None otherwise."""
-    key = _operation(eqns[start])
+    key = operation_of(eqns[start])
     if key is None:
         return eqns[start : start + 1], None
     end = start + 1
-    while end < len(eqns) and _operation(eqns[end]) == key:
+    while end < len(eqns) and operation_of(eqns[end]) == key:
         end += 1
     region = eqns[start : start + _period([(eqn.primitive, origin(eqn).frames) for eqn in eqns[start:end]])]
     kind, name, _ = key
@@ -259,7 +259,7 @@ def _period(run: Sequence[Any]) -> int:
     return next(n for n in lengths if all(run[i] == run[i - n] for i in range(n, len(run))))
 
 
-def _operation(eqn: JaxprEqn) -> tuple[str, str, Any] | None:
+def operation_of(eqn: JaxprEqn) -> tuple[str, str, Any] | None:
     """What an equation is part of: a marked operation or a JAX function, and the call it belongs to."""
     marked, found = mark(eqn), origin(eqn)
     if marked is not None:

@@ -1,6 +1,7 @@
 """Where an equation of a jaxpr comes from: the Python frames that were running when it was traced."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ Frames: TypeAlias = tuple[tuple[Any, int], ...]
 
 _JAX = os.path.dirname(jax.__file__) + os.sep
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_TRANSFORM = re.compile(r"\b(transpose|jvp|vmap|remat|checkpoint)(?=\()")
 _MARKERS = {operations.__file__: "marked", os.path.join(_HERE, "autograd", "function.py"): "apply"}
 
 
@@ -55,12 +57,23 @@ def _is_jax(file: str) -> bool:
 
 def mark(eqn: Any) -> str | None:
     """The outermost scope that is spelt like a ``grad_fn``."""
-    return next((scope for scope in str(eqn.source_info.name_stack).split("/") if is_grad_fn(scope)), None)
+    return next((name for name in _scopes(eqn) if is_grad_fn(name)), None)
 
 
 def scope(eqn: Any) -> str:
     """The named scopes of an equation without marks: ``encoder/layer0``."""
-    return "/".join(each for each in str(eqn.source_info.name_stack).split("/") if each and not is_grad_fn(each))
+    return "/".join(name for name in _scopes(eqn) if not is_grad_fn(name))
+
+
+def transforms(eqn: Any) -> set[str]:
+    """The transformations that an equation went through: ``{"jvp", "transpose"}`` for one of the backward."""
+    return set(_TRANSFORM.findall(str(eqn.source_info.name_stack)))
+
+
+def _scopes(eqn: Any) -> list[str]:
+    """``transpose(jvp(encoder))/layer0`` as encoder, layer0."""
+    words = _TRANSFORM.sub("", str(eqn.source_info.name_stack)).replace("(", "").replace(")", "")
+    return [name for name in words.split("/") if name]
 
 
 def line(eqn: Any) -> str:

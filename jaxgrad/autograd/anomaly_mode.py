@@ -1,0 +1,283 @@
+"""``detect_anomaly``: which operation first gave NaN, in forward or backward, and the line that called it.
+
+torch's anomaly mode is a global switch that makes every backward function look at its result. Here it is a wrapper:
+the function (usually one that returns gradients) is traced and its jaxpr is evaluated one equation after the other;
+the first one that turns clean operands into NaN is reported under torch's name, with its scope and with the line of
+the forward call. Loops, branches and calls are entered. It is as slow as that sounds: a tool for the step that went
+wrong, not for training.
+"""
+
+import functools
+import linecache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Jaxpr, JaxprEqn, Literal
+
+from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.trees import path_name
+from jaxgrad.autograd import graph_names as names
+from jaxgrad.autograd.function_ctx import is_tensor
+from jaxgrad.autograd.graph_tracing import operation_of
+from jaxgrad.autograd.locate import Frames, is_of_jax, line, origin, scope, transforms
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BODIES = {"jit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
+_BODIES |= {"remat2": "jaxpr", "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr"}
+
+
+def detect_anomaly(fn: F, check_nan: bool = True, *, check_inf: bool = False) -> F:
+    """Mirror of ``torch.autograd.detect_anomaly`` as a function transform.
+
+    Differs from torch: no global mode, and NaN is found in the forward as well, where it usually begins. An operation
+    whose operands held NaN already is not blamed.
+
+    Args:
+        fn: any function of arrays, for example ``jax.value_and_grad(loss_fn)`` or a whole train step.
+        check_nan: raise at the first NaN; False only adds operation and line to errors that an operation raises.
+        check_inf: also raise where finite operands give an infinity. Off by default, since minus infinity is the usual
+            mask in a softmax; torch has no such check.
+
+    Returns:
+        A function with the values of ``fn`` that raises on an anomaly.
+
+    Raises:
+        RuntimeError: torch's sentence "Function 'LogBackward0' returned nan values in its 0th output." for the
+            backward, a like one for the forward; also if it is called inside ``jit``, where there are no numbers.
+
+    >>> def loss(x):
+    ...     return (jnp.sqrt(x) * 0).sum()
+    >>> detect_anomaly(jax.grad(loss))(jnp.zeros(2))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Function 'SqrtBackward0' returned nan values in its 0th output.
+      got:      nan in 2 of 2 elements, the first at index (0,)
+      operation: sqrt (backward: mul)
+      forward call: ...
+    """
+    if not callable(fn):
+        raise TypeError(
+            explain(
+                "detect_anomaly takes the function to watch; there is no global mode",
+                got=repr(fn),
+                remedy="detect_anomaly(jax.grad(loss_fn))(params)",
+            )
+        )
+
+    @functools.wraps(fn)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        if is_traced(args, kwargs):
+            raise RuntimeError(
+                explain(
+                    "detect_anomaly looks at numbers, and inside jit, grad or vmap there are none",
+                    remedy="put it outside: detect_anomaly(jax.jit(fn)), detect_anomaly(jax.grad(fn))",
+                )
+            )
+        paths, tree = jax.tree_util.tree_flatten_with_path((args, kwargs))
+        places = [i for i, (_, leaf) in enumerate(paths) if is_tensor(leaf)]
+        values = [jnp.asarray(paths[i][1]) for i in places]
+        out_tree: list[Any] = []
+
+        def flat(*arrays: Any) -> list[Any]:
+            leaves = [leaf for _, leaf in paths]
+            for i, array in zip(places, arrays, strict=True):
+                leaves[i] = array
+            a, k = jax.tree.unflatten(tree, leaves)
+            leaves, structure = jax.tree.flatten(fn(*a, **k))
+            out_tree[:] = [structure]
+            return leaves
+
+        jaxpr = jax.make_jaxpr(flat)(*values)
+        watch = _Watch(check_nan, check_inf, _forward_equations(jaxpr.jaxpr, {}))
+        watch.arguments(values, [_argument(paths[i][0]) for i in places])
+        outputs = watch.through(jaxpr.jaxpr, jaxpr.consts, values, _Place())
+        return jax.tree.unflatten(out_tree[0], outputs)
+
+    return watched  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the evaluation is: calls and loops around the current equation."""
+
+    backward: bool = False
+    scope: str = ""
+    where: str = ""
+    loops: tuple[str, ...] = ()
+
+
+class _Watch:
+    """An interpreter of jaxprs that looks at every result."""
+
+    def __init__(self, check_nan: bool, check_inf: bool, forward: dict[Frames, JaxprEqn]) -> None:
+        self.check_nan, self.check_inf, self.forward = check_nan, check_inf, forward
+
+    def arguments(self, values: Sequence[Any], called: Sequence[str]) -> None:
+        """An argument that is not clean is where it all began."""
+        for value, name in zip(values, called, strict=True):
+            kind = self._anomaly(value)
+            if kind is not None:
+                raise RuntimeError(
+                    explain(f"The argument {name} holds {kind} values already", got=_elements(value, kind))
+                )
+
+    def through(self, jaxpr: Jaxpr, consts: Sequence[Any], values: Sequence[Any], place: _Place) -> list[Any]:
+        """Evaluate a jaxpr."""
+        known: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+        known.update(zip(jaxpr.invars, values, strict=True))
+
+        def read(atom: Any) -> Any:
+            return atom.val if isinstance(atom, Literal) else known[atom]
+
+        for eqn in jaxpr.eqns:
+            operands = [read(atom) for atom in eqn.invars]
+            known.update(zip(eqn.outvars, self._equation(eqn, operands, place), strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def _equation(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
+        name = eqn.primitive.name
+        place = replace(
+            place,
+            backward=place.backward or "transpose" in transforms(eqn),
+            scope="/".join(each for each in (place.scope, scope(eqn)) if each),
+        )
+        body = eqn.params.get(_BODIES.get(name, ""))
+        if body is not None:
+            return self._call(eqn, body, operands, place)
+        if name == "scan":
+            return self._scan(eqn, operands, place)
+        if name == "while":
+            return self._while(eqn, operands, place)
+        if name == "cond":
+            branch = eqn.params["branches"][int(operands[0])]
+            return self._call(eqn, branch, operands[1:], place)
+        results = self._bind(eqn, operands, place)
+        for i, result in enumerate(results):
+            kind = self._anomaly(result)
+            if kind is not None and all(self._anomaly(operand) is None for operand in operands):
+                raise RuntimeError(self._report(eqn, i, result, kind, place))
+        return results
+
+    def _bind(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
+        try:
+            with eqn.ctx.manager:
+                result = eqn.primitive.bind(*operands, **eqn.primitive.get_bind_params(eqn.params))
+                return list(result) if eqn.primitive.multiple_results else [result]
+        except Exception as error:
+            error.add_note(f"Error detected in {self._name(eqn)[0]}.\n{self._origin(eqn, place)}")
+            raise
+
+    def _call(self, eqn: JaxprEqn, body: Any, operands: Sequence[Any], place: _Place) -> list[Any]:
+        jaxpr, consts = _open(body)
+        if is_of_jax(jaxpr):
+            place = replace(place, where=place.where or line(eqn))
+        return self.through(jaxpr, consts, operands, place)
+
+    def _scan(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
+        jaxpr, closed = _open(eqn.params["jaxpr"])
+        n_consts, n_carry, length = (eqn.params[name] for name in ("num_consts", "num_carry", "length"))
+        consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
+        columns: list[list[Any]] = [[] for _ in jaxpr.outvars[n_carry:]]
+        for i in range(length)[::-1] if eqn.params["reverse"] else range(length):
+            here = replace(place, loops=(*place.loops, f"step {i} of {length}"))
+            results = self.through(jaxpr, closed, [*consts, *carry, *(x[i] for x in xs)], here)
+            carry = results[:n_carry]
+            for column, each in zip(columns, results[n_carry:], strict=True):
+                column.append(each)
+        stacked = [
+            jnp.stack(column[::-1] if eqn.params["reverse"] else column)
+            if column
+            else jnp.zeros(getattr(var.aval, "shape", ()), getattr(var.aval, "dtype", None))
+            for column, var in zip(columns, eqn.outvars[n_carry:], strict=True)
+        ]
+        return carry + stacked
+
+    def _while(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
+        n_test, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
+        (test, of_test), (body, of_body) = _open(eqn.params["cond_jaxpr"]), _open(eqn.params["body_jaxpr"])
+        carry, step = operands[n_test + n_body :], 0
+        while self.through(test, of_test, [*operands[:n_test], *carry], place)[0]:
+            here = replace(place, loops=(*place.loops, f"step {step}"))
+            carry = self.through(body, of_body, [*operands[n_test : n_test + n_body], *carry], here)
+            step += 1
+        return list(carry)
+
+    def _anomaly(self, value: Any) -> str | None:
+        dtype = getattr(value, "dtype", None)
+        if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
+            return None
+        numbers = np.asarray(value)
+        if self.check_nan and np.isnan(numbers).any():
+            return "nan"
+        return "inf" if self.check_inf and np.isinf(numbers).any() else None
+
+    def _name(self, eqn: JaxprEqn) -> tuple[str, JaxprEqn]:
+        """torch's name of the operation that an equation belongs to, and the equation of its forward."""
+        forward = self.forward.get(origin(eqn).caller, eqn)
+        found = operation_of(forward)
+        if found is None:
+            return names.primitive_name(forward)[0], forward
+        kind, name, _ = found
+        return (name if kind == "mark" else names.function_name(name, [forward])), forward
+
+    def _report(self, eqn: JaxprEqn, index: int, result: Any, kind: str, place: _Place) -> str:
+        name, forward = self._name(eqn)
+        word = forward.primitive.name
+        if place.backward:
+            sentence = f"Function '{name}' returned {kind} values in its {index}th output."
+            operation = f"{word} (backward: {eqn.primitive.name})"
+        else:
+            sentence = f"The forward of '{name}' returned {kind} values in its {index}th output."
+            operation = word if word == eqn.primitive.name else f"{word} (as {eqn.primitive.name})"
+        lines = [explain(sentence, got=_elements(result, kind)), f"  operation: {operation}"]
+        return "\n".join([*lines, self._origin(eqn, place)])
+
+    def _origin(self, eqn: JaxprEqn, place: _Place) -> str:
+        where = place.where or line(eqn)
+        lines = [f"  scope:    {place.scope}"] if place.scope else []
+        lines += [f"  loop:     {', '.join(place.loops)}"] if place.loops else []
+        lines.append(f"  forward call: {where or 'unknown'}")
+        source = _source(where)
+        return "\n".join([*lines, f"    {source}"] if source else lines)
+
+
+def _forward_equations(jaxpr: Jaxpr, found: dict[Frames, JaxprEqn], backward: bool = False) -> dict[Frames, JaxprEqn]:
+    """The first equation of the forward for every line of the program that made any."""
+    for eqn in jaxpr.eqns:
+        here = backward or "transpose" in transforms(eqn)
+        caller = origin(eqn).caller
+        if not here and caller:
+            found.setdefault(caller, eqn)
+        for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda v: hasattr(v, "eqns")):
+            inner: Any = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                _forward_equations(inner, found, here)
+    return found
+
+
+def _open(body: Any) -> tuple[Jaxpr, Sequence[Any]]:
+    return (body.jaxpr, body.consts) if hasattr(body, "consts") else (body, ())
+
+
+def _elements(value: Any, kind: str) -> str:
+    numbers = np.asarray(value)
+    wrong = np.isnan(numbers) if kind == "nan" else np.isinf(numbers)
+    first = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+    at = f", the first at index {first}" if first else ""
+    return f"{kind} in {int(wrong.sum())} of {wrong.size} elements{at}"
+
+
+def _argument(path: Any) -> str:
+    """``1.w`` for ``args[1]["w"]``; keyword arguments by their names."""
+    return repr(path_name(path[1:]))
+
+
+def _source(where: str) -> str:
+    file, _, rest = where.rpartition(":")
+    number = rest.split(" ")[0]
+    return linecache.getline(file, int(number)).strip() if number.isdigit() else ""
