@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator
 from jaxgrad.utils.data import draws
@@ -64,7 +66,6 @@ class TensorDataset(Dataset):
     Raises:
         AssertionError: ``Size mismatch between tensors``.
 
-    >>> import numpy as np
     >>> TensorDataset(np.arange(6).reshape(3, 2), np.arange(3))[1]
     (array([2, 3]), np.int64(1))
     """
@@ -79,6 +80,10 @@ class TensorDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.tensors[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker process feeds the accelerator; it must not take it, or its memory, to hold a JAX array.
+        return {"tensors": tuple(np.asarray(tensor) for tensor in self.tensors)}
 
 
 class StackDataset(Dataset):

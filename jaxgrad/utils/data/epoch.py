@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.optional import require
 from jaxgrad.random import Generator
 from jaxgrad.random.generator import STATE_BYTES
 from jaxgrad.utils.data.fetch import make_fetcher
+from jaxgrad.utils.data.workers import Failure, Job, Share, Workers
 
 if TYPE_CHECKING:
     from jaxgrad.utils.data.dataloader import DataLoader
@@ -83,16 +83,16 @@ class Epoch:
             self.close()
             raise
         self.position += 1
-        if isinstance(batch, _workers_module().Failure):
+        if isinstance(batch, Failure):
             batch.reraise()
         return batch
 
     def _from_workers(self) -> Any:
-        workers, loader = _workers_module(), self.loader
-        share = workers.Share(self.index_batches, self.position)
+        loader = self.loader
+        share = Share(self.index_batches, self.position)
         if self._workers is not None:
             return self._workers.epoch(share)
-        job = workers.Job(
+        job = Job(
             dataset=loader.dataset,
             batched=loader.batched,
             batch_size=loader.batch_size,
@@ -104,7 +104,7 @@ class Epoch:
             persistent=loader.persistent_workers,
             pids=None,
         )
-        self._workers = workers.Workers(job, share, loader.prefetch_factor, loader.timeout)
+        self._workers = Workers(job, share, loader.prefetch_factor or 2, loader.timeout)
         return self._workers.batches()
 
     def hand_over_workers(self) -> Any:
@@ -191,13 +191,6 @@ class Opened:
         if self.drawn is not None:
             return self.drawn, generator
         return self.draw(generator)
-
-
-def _workers_module() -> Any:
-    require("grain", extra="data", purpose="a DataLoader with num_workers > 0")
-    from jaxgrad.utils.data import workers
-
-    return workers
 
 
 def check_state(state: Any) -> None:

@@ -25,7 +25,10 @@ class WorkerInfo:
     dataset: Any
 
 
-_this_worker: WorkerInfo | None = None  # one per process, set once by the worker itself
+class _Process:
+    """What this process is: no worker, until a worker says so of its own process."""
+
+    worker: WorkerInfo | None = None
 
 
 def get_worker_info() -> WorkerInfo | None:
@@ -34,13 +37,12 @@ def get_worker_info() -> WorkerInfo | None:
     >>> get_worker_info() is None
     True
     """
-    return _this_worker
+    return _Process.worker
 
 
 def become_worker(info: WorkerInfo) -> None:
     """Make this process the worker that ``info`` describes."""
-    global _this_worker
-    _this_worker = info
+    _Process.worker = info
 
 
 def numpy_seed(base_seed: int, worker_id: int) -> np.ndarray:

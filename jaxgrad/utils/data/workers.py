@@ -8,6 +8,8 @@ Batch k is read by worker k modulo n, as in torch, so that random augmentation s
 """
 
 import dataclasses
+import functools
+import importlib
 import os
 import pickle
 import queue
@@ -20,11 +22,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import grain
-import jax
 import numpy as np
-from absl import flags
 
+from jaxgrad._core.optional import require
 from jaxgrad.utils.data.fetch import make_fetcher
 from jaxgrad.utils.data.worker import WorkerInfo, become_worker, seed_worker
 
@@ -90,36 +90,20 @@ class Ended:
     worker: int
 
 
-class Source(grain.IterDataset):
-    """The batches of one worker, as grain wants them. The copy in each worker is told which one it is."""
-
-    def __init__(self, job: Job, share: Share):
-        super().__init__()
-        self._job, self._share, self._slot = job, share, 0
-
-    def set_slice(self, sl: slice, sequential_slice: bool = False) -> None:
-        """Called by grain in the worker."""
-        del sequential_slice
-        self._slot = sl.start
-
-    def __iter__(self) -> "SourceIterator":
-        return SourceIterator(self._job, self._share, self._slot)
-
-
-class SourceIterator(grain.DatasetIterator):
-    """Reads the batches of one worker. Nothing happens before the first ``next``, which only workers call."""
+class Reader:
+    """Reads the batches of one worker. Nothing happens before the first ``read``, which only workers call."""
 
     def __init__(self, job: Job, share: Share, slot: int):
-        super().__init__()
         self._job, self._slot = job, slot
         self._fetcher: Any = None
         self._begin(share)
 
     def _begin(self, share: Share) -> None:
-        self._share, self._count, self._ended = share, 0, False
+        self._share, self._count = share, 0
         self._worker = (share.first + self._slot) % self._job.num_workers
 
-    def __next__(self) -> Any:
+    def read(self) -> Any:
+        """The next batch, packed; a :class:`Failure`; or the end."""
         try:
             if self._fetcher is None:
                 self._start()
@@ -184,6 +168,51 @@ class SourceIterator(grain.DatasetIterator):
             self._count = state[POSITION]
 
 
+@functools.cache
+def _source() -> Any:
+    """The batches of one worker, as grain wants them: a dataset whose iterator is a :class:`Reader`."""
+    iterator_base: Any = _grain().DatasetIterator
+    dataset_base: Any = _grain().IterDataset
+
+    class ReaderIterator(iterator_base):
+        def __init__(self, reader: Reader):
+            super().__init__()
+            self.reader = reader
+
+        def __next__(self) -> Any:
+            return self.reader.read()
+
+        def get_state(self) -> dict[str, Any]:
+            return self.reader.get_state()
+
+        def set_state(self, state: dict[str, Any]) -> None:
+            self.reader.set_state(state)
+
+    class Source(dataset_base):
+        def __init__(self, job: Job, share: Share):
+            super().__init__()
+            self.job, self.share, self.slot = job, share, 0
+
+        def set_slice(self, sl: slice, sequential_slice: bool = False) -> None:
+            """Called by grain in each worker, on its copy: which one it is."""
+            del sequential_slice
+            self.slot = sl.start
+
+        def __iter__(self) -> ReaderIterator:
+            return ReaderIterator(Reader(self.job, self.share, self.slot))
+
+    return Source
+
+
+def _grain() -> Any:
+    """grain, which asks for its command-line flags; outside absl's own ``main`` nobody parses them."""
+    grain = require("grain", extra="data", purpose="a DataLoader with num_workers > 0")
+    flags = importlib.import_module("absl.flags").FLAGS
+    if not flags.is_parsed():
+        flags.mark_as_parsed()
+    return grain
+
+
 class Workers:
     """The worker processes of a loader, for one epoch, or for several if they are persistent."""
 
@@ -191,13 +220,12 @@ class Workers:
         self._pids = tempfile.TemporaryDirectory(prefix="jaxgrad-workers-") if timeout > 0 else None
         self._job = dataclasses.replace(job, pids=self._pids.name if self._pids else None)
         self._timeout = timeout
-        if not flags.FLAGS.is_parsed():  # grain asks for its flags; outside absl's own main they are never parsed
-            flags.FLAGS.mark_as_parsed()
+        grain = _grain()
         options = grain.MultiprocessingOptions(job.num_workers, per_worker_buffer_size=prefetch_factor)
         source = grain.experimental.WithOptionsIterDataset(
-            Source(self._job, share), grain.experimental.DatasetOptions(min_shm_size=SMALL)
+            _source()(self._job, share), grain.experimental.DatasetOptions(min_shm_size=SMALL)
         )
-        self._iterator = iter(source.mp_prefetch(options, worker_init_fn=_stay_on_the_host))
+        self._iterator = iter(source.mp_prefetch(options))
         # Also when the workers are forgotten, or the program ends: before the interpreter falls apart.
         self._close = weakref.finalize(self, _end, self._iterator, self._pids)
 
@@ -277,12 +305,6 @@ def _unpack(packed: tuple[bytes, list[np.ndarray]]) -> Any:
     """The batch again, in memory of this process."""
     structure, buffers = packed
     return pickle.loads(structure, buffers=[np.array(buffer) for buffer in buffers])
-
-
-def _stay_on_the_host(index: int, count: int) -> None:
-    """Workers feed the accelerator; they must not take it, or its memory, for themselves."""
-    del index, count
-    jax.config.update("jax_platforms", "cpu")
 
 
 def _with_share(state: Any, share: Share) -> Any:
