@@ -48,7 +48,7 @@ TENTH = 0.1
 SCALES = {"full": 1.0, "no gradient": None, "gradient 0": 0.0, "gradient x 0.1": TENTH, "lr x 0.1": 1.0}
 """The five ways: what the gradient of the weight is multiplied by, None for no gradient."""
 
-QUICK = ("SGD momentum", "Adam")
+QUICK = ("Adam",)
 MAX_NORMS = {"SGD": 0.01, "Adam": 0.01}
 
 
