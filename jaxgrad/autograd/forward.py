@@ -18,6 +18,7 @@ from jaxgrad._core.types import Array, PyTree
 from jaxgrad.autograd.accumulate import accumulate
 from jaxgrad.autograd.cotangent import Shape, cotangents, shape_of
 from jaxgrad.autograd.dependence import Leaves, union
+from jaxgrad.autograd.narrow import narrowed
 from jaxgrad.autograd.record import record
 from jaxgrad.autograd.saved import Saved
 from jaxgrad.autograd.selection import Inputs, select
@@ -160,7 +161,8 @@ class Graph:
         reached = union([plan.connected[i] for i in by_output]) & plan.wanted
         leaves: list[Array | None] = [None] * plan.params.num_leaves
         if reached:
-            for place, grad in zip(plan.leaves, pullback(cotangents), strict=True):
+            visited = narrowed(pullback, [i in by_output for i in range(len(plan.outputs))])
+            for place, grad in zip(plan.leaves, visited(cotangents), strict=True):
                 leaves[place] = jnp.conj(grad) if reached >> place & 1 else None
         return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
 
