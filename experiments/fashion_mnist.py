@@ -60,7 +60,7 @@ def _run(
     for name, (epochs, arguments) in RUNS.items():
         trainer = trainer_of(perceptron(x, hidden=hidden, **arguments))
         start = trainer.params()
-        record[f"{name}, start: all parameters"] = np.concatenate([value.ravel() for value in start.values()])
+        record[f"{name}, start: all parameters"] = np.concatenate([start[key].ravel() for key in sorted(start)])
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
             losses = _epoch(settings, trainer, x, y, f"{label}, {name}, epoch {epoch}")
@@ -121,7 +121,7 @@ def figure(figure: Any, results: Any) -> None:
     left.legend(fontsize=8)
     ratios = [(row.name, row.verdict.figure) for row in results.rows if _is_epoch_tensor(row)]
     if ratios:
-        names, values = zip(*ratios, strict=True)
+        names, values = [name for name, _ in ratios], [ratio for _, ratio in ratios]
         right.barh(range(len(values)), values, color=["C0" if n.startswith("SGD") else "C1" for n in names])
         right.set_yticks(range(len(values)), [n.replace(", epoch", "") for n in names], fontsize=6)
         right.axvline(1, color="black", lw=0.8)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.experiment import Experiment, Record, Settings
@@ -61,12 +62,13 @@ def ours(settings: Settings) -> Record:
     rngs = nn.Rngs(random.manual_seed(settings.seed))
     model = nn.Sequential(*(build(kind, args, rngs) for kind, *args in perceptron(x).layers))
     initial, _ = func.extract(model)
+    labels = jnp.asarray(y)
     tx = optim.SGD(LR)
 
     @jax.jit
     def backward(params, grads):
         return autograd.backward(
-            lambda params: F.cross_entropy(func.functional_call(model, params, x), y), params, grads=grads
+            lambda params: F.cross_entropy(func.functional_call(model, params, x), labels), params, grads=grads
         )
 
     step = jax.jit(lambda params, grads, state: optim.step(tx, params, grads, state))

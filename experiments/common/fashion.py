@@ -1,5 +1,8 @@
 """The images that the experiments train on, and the perceptron that they train."""
 
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 
 from experiments.common import datasets
@@ -14,10 +17,15 @@ def load_images(settings: Settings, split: str = "train") -> LabelledImages:
     Raises:
         DataUnavailable: a directory was named and does not hold it.
     """
+    return _load(settings.data, split)
+
+
+@lru_cache(maxsize=4)
+def _load(data: Path | None, split: str) -> LabelledImages:
     try:
-        return datasets.load("fashion_mnist", split, settings.data)
+        return datasets.load("fashion_mnist", split, data)
     except DataUnavailable:
-        if settings.data is not None:
+        if data is not None:
             raise
         return datasets.load("digits", split)
 

@@ -23,7 +23,7 @@ def write(out: Path) -> Path:
     environment.filters["short"] = _short
     html = environment.get_template("page.html.j2").render(records=records)
     path = out / "index.html"
-    write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8") and None)
+    write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
     return path
 
 

@@ -56,7 +56,7 @@ def as_data(results: Results) -> dict[str, Any]:
 def write(results: Results, path: Path) -> None:
     """Write the record of a run."""
     text = json.dumps(as_data(results), indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8") and None)
+    write_whole(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a person sees in the terminal while experiments run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from rich import box
@@ -72,7 +72,7 @@ class ProgressDisplay:
 
     def track(self, items: Iterable[Any], description: str) -> Iterator[Any]:
         """``items``, with a line that says how far it is."""
-        total = len(items) if hasattr(items, "__len__") else None
+        total = len(items) if isinstance(items, Sized) else None
         task = self.progress.add_task(description, total=total)
         try:
             for item in items:

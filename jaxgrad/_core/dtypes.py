@@ -11,7 +11,7 @@ from jaxgrad._core.errors import explain
 
 def x64_enabled() -> bool:
     """Whether JAX computes in 64 bits at this point (a setting of JAX's own, also a context manager)."""
-    return bool(jax.config.jax_enable_x64)
+    return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
 
 def keep_dtype(dtype: Any) -> np.dtype:

@@ -57,7 +57,7 @@ def functional_call(
     _check(type(module).__name__, values, variables, strict)
     _bind(bound, variables, values, tie_weights)
     positional = () if args is None else args if isinstance(args, tuple) else (args,)
-    out = bound(*positional, **(kwargs or {}))  # type: ignore[operator]
+    out = bound(*positional, **(kwargs or {}))
     return (out, _buffers(bound)) if return_buffers else out
 
 

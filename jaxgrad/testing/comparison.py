@@ -143,13 +143,15 @@ def _value_report(a: Any, e: Any, rtol: float | None, atol: float | None, equal_
     x, y = a.astype(wide), e.astype(wide)
     with np.errstate(all="ignore"):
         absolute = np.abs(x - y)
-        close = (x == y) | (np.isfinite(x) & np.isfinite(y) & (absolute <= atol + rtol * np.abs(y)))
+        close = (x == y) | (_finite(x) & _finite(y) & (absolute <= atol + rtol * np.abs(y)))
         relative = absolute / np.abs(y)
-    if equal_nan:
+    if equal_nan and wide is not object:
         close |= np.isnan(x) & np.isnan(y)
     if np.all(close):
         return 0.0, None
-    absolute, relative = (np.where(close, -1.0, np.nan_to_num(d, nan=np.inf)) for d in (absolute, relative))
+    absolute, relative = (
+        np.where(close, -1.0, np.nan_to_num(d.astype(np.float64), nan=np.inf)) for d in (absolute, relative)
+    )
     bad = int(np.sum(~close))
     if not close.ndim:
         lines = [
@@ -175,7 +177,8 @@ def _value_report(a: Any, e: Any, rtol: float | None, atol: float | None, equal_
         at = f" at index {tuple(int(i) for i in where)}" if where else ""
         lines.append(f"{ulp_words}: {int(ulp[where])} ulp{at}")
     with np.errstate(all="ignore"):
-        scale = np.sqrt(np.mean(np.abs(np.where(np.isfinite(y), y, 0)) ** 2))
+        size = np.abs(y).astype(np.float64)
+        scale = np.sqrt(np.mean(np.where(np.isfinite(size), size, 0) ** 2))
         excess = float(np.max(absolute) / (scale or 1.0))
     return excess, "\n".join(lines)
 
@@ -190,6 +193,10 @@ def _wide_dtype(a: np.ndarray, e: np.ndarray) -> Any:
     return np.float64
 
 
+def _finite(x: np.ndarray) -> Any:
+    return True if x.dtype == object else np.isfinite(x)
+
+
 def _greatest(difference: np.ndarray) -> str:
     where = np.unravel_index(int(np.argmax(difference)), difference.shape)
     return f"{float(difference[where])} at index {tuple(int(i) for i in where)}"
@@ -202,7 +209,7 @@ def ulp_distance(a: Any, e: Any) -> np.ndarray | None:
     array([1, 1], dtype=uint64)
     """
     a, e = np.asarray(a), np.asarray(e)
-    integers = {2: np.int16, 4: np.int32, 8: np.int64}.get(a.itemsize)
+    integers: Any = {2: np.int16, 4: np.int32, 8: np.int64}.get(a.itemsize)
     if a.dtype != e.dtype or a.dtype.kind in "iubcO" or integers is None:
         return None
 

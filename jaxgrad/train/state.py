@@ -78,6 +78,7 @@ def init_state(
     (0, ['w'])
     """
     check_differentiable(dict(params))
-    own = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (dict(params), dict(buffers or {}), generator))
-    params, buffers, generator = own
-    return TrainState(params, tx.init(params), buffers, generator, jnp.zeros((), jnp.int32))
+    own, remembered, stream = jax.tree.map(
+        lambda leaf: jnp.array(leaf, copy=True), (dict(params), dict(buffers or {}), generator)
+    )
+    return TrainState(own, tx.init(own), remembered, stream, jnp.zeros((), jnp.int32))

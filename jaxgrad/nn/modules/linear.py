@@ -62,6 +62,7 @@ class Linear(Module):
         dtype = keep_dtype(jnp.float32 if dtype is None else dtype)
         self.in_features = in_features
         self.out_features = out_features
+        self.bias: Parameter | None
         shape = (out_features, in_features)
         weight = rngs.draw(init.kaiming_uniform, shape, a=math.sqrt(5), dtype=dtype)
         self.weight = Parameter(jax.device_put(weight, device))

@@ -1,6 +1,8 @@
 """Cases of the losses of class indices and class probabilities."""
 
 import itertools
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,14 @@ def _weights(classes: int):
     return lambda rng: rng.uniform(0.2, 2.0, classes)
 
 
+def _draw(target: str, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    logits = 3 * normal(rng, *shape)
+    if target == "probabilities":
+        return logits, probabilities(rng, *shape)
+    draw = labels if target == "indices" else some_ignored
+    return logits, draw(rng, shape[1], shape[0], *shape[2:])
+
+
 def _grid() -> list[Case]:
     """Every argument of cross-entropy with every other, on flat and on spatial inputs."""
     cases = []
@@ -22,15 +32,10 @@ def _grid() -> list[Case]:
     for (shape_name, shape), weighted, reduction, smoothing, target in itertools.product(
         shapes.items(), (False, True), ("mean", "sum", "none"), (0.0, 0.2), ("indices", "ignored", "probabilities")
     ):
-        c, t = shape[1], (shape[0], *shape[2:])
-        draw = {
-            "indices": lambda r, s=shape, c=c, t=t: (3 * normal(r, *s), labels(r, c, *t)),
-            "ignored": lambda r, s=shape, c=c, t=t: (3 * normal(r, *s), some_ignored(r, c, *t)),
-            "probabilities": lambda r, s=shape: (3 * normal(r, *s), probabilities(r, *s)),
-        }[target]
-        kwargs = {"reduction": reduction, "label_smoothing": smoothing}
+        draw = partial(_draw, target, shape)
+        kwargs: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing}
         if weighted:
-            kwargs["weight"] = _weights(c)
+            kwargs["weight"] = _weights(shape[1])
         name = f"{shape_name}, {target}, {reduction}, smoothing {smoothing}" + (", weights" if weighted else "")
         cases.append(Case(CE, name, draw, kwargs, wrt=(0, 1) if target == "probabilities" else (0,)))
     return cases
