@@ -8,12 +8,11 @@ import math
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtypes import keep_dtype
-from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.random import host, traced
 from jaxgrad.random.checks import Shape, as_shape, check_continuous, check_positive, check_std, check_uniform
@@ -99,7 +98,7 @@ def normal(
             has.
 
     Raises:
-        RuntimeError: ``normal expects std >= 0.0, but found std -1`` (for a traced array this cannot be seen).
+        RuntimeError: ``normal expects std >= 0.0, but found std -1`` (under jit it comes from the callback).
         NotImplementedError: an integer dtype.
 
     >>> from jaxgrad import random
@@ -133,18 +132,21 @@ def _normal_each(
     generator: Generator, shape: Shape | int | None, mean: Any, std: Any, dtype: Any
 ) -> tuple[Array, Generator]:
     """One mean or deviation an element: standard normals, scaled and shifted with a rounding after each step."""
-    mean, std = (value if _is_number(value) else jax.lax.stop_gradient(jnp.asarray(value)) for value in (mean, std))
-    own = jnp.result_type(std if _is_number(mean) else mean)
+    arrays = [value if _is_number(value) else jnp.asarray(value) for value in (mean, std)]
+    own = jnp.result_type(arrays[1] if _is_number(mean) else arrays[0])
     dtype = keep_dtype(check_dtype(own if dtype is None else dtype, FLOATS, "normal_kernel_cpu"))
-    common = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(std))
+    common = jnp.broadcast_shapes(*map(jnp.shape, arrays))
     shape = common if shape is None else as_shape(shape)
     if _is_number(std):
-        value, generator = normal(generator, shape, 0.0, std, dtype=dtype)
-        return traced.add(value, mean), generator
-    if not is_traced(std) and not bool(jnp.all(std >= 0)):
-        raise RuntimeError("normal expects all elements of std >= 0.0")
-    value, generator = normal(generator, shape, dtype=dtype)
-    return traced.add(traced.multiply(value, std), mean), generator
+        check_std(float(std))
+
+    def fill(stream: host.Stream, *given: np.ndarray) -> np.ndarray:
+        rest = iter(given)
+        mean, std = (float(value) if _is_number(value) else next(rest) for value in arrays)
+        return host.normal_each(stream, shape, mean, std, dtype)
+
+    operands = [value for value in arrays if not _is_number(value)]
+    return draw(generator, fill, *operands, shape=shape, dtype=dtype)
 
 
 def exponential(

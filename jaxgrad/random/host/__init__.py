@@ -23,5 +23,6 @@ from jaxgrad.random.host.integers import BIG_PERMUTATION as BIG_PERMUTATION
 from jaxgrad.random.host.integers import random_ as random_
 from jaxgrad.random.host.integers import randperm as randperm
 from jaxgrad.random.host.normal import normal as normal
+from jaxgrad.random.host.normal import normal_each as normal_each
 from jaxgrad.random.host.stream import Stream as Stream
 from jaxgrad.random.host.uniform import uniform as uniform

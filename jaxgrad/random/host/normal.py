@@ -1,6 +1,7 @@
 """Normal floats on the host: torch's two paths, groups of 16 and pairs in double precision."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,23 @@ def normal(stream: Stream, shape: Shape, mean: float, std: float, dtype: np.dtyp
         values = _groups32(stream, n, np.float32(mean), np.float32(std), leftover=dtype.name not in HALVES)
         values = round_to(values, dtype)
     return values.reshape(shape)
+
+
+def normal_each(stream: Stream, shape: Shape, mean: Any, std: Any, dtype: np.dtype) -> np.ndarray:
+    """``torch.normal`` with an array for the mean, the deviation or both: rounded after each step."""
+    if isinstance(std, float):
+        values = normal(stream, shape, 0.0, std, dtype)
+    else:
+        if not (std >= 0).all():
+            raise RuntimeError("normal expects all elements of std >= 0.0")
+        values = _step(np.multiply, normal(stream, shape, 0.0, 1.0, dtype), std)
+    return _step(np.add, values, mean)
+
+
+def _step(operation: np.ufunc, values: np.ndarray, other: Any) -> np.ndarray:
+    compute = np.float64 if values.dtype == np.float64 else np.float32
+    other = np.asarray(other).astype(values.dtype).astype(compute)
+    return operation(values.astype(compute), other).astype(values.dtype)
 
 
 def scalar_normals(stream: Stream, n: int) -> np.ndarray:

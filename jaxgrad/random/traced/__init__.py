@@ -5,7 +5,5 @@ from jaxgrad.random.traced.discrete import bernoulli_each as bernoulli_each
 from jaxgrad.random.traced.discrete import random_ as random_
 from jaxgrad.random.traced.discrete import randperm as randperm
 from jaxgrad.random.traced.floats import GROUP as GROUP
-from jaxgrad.random.traced.floats import add as add
-from jaxgrad.random.traced.floats import multiply as multiply
 from jaxgrad.random.traced.floats import normal as normal
 from jaxgrad.random.traced.floats import uniform as uniform

@@ -54,26 +54,3 @@ def in_64_bits(formula: Any) -> Any:
 
 uniform32 = in_64_bits(formulas.uniform32)
 normal32 = in_64_bits(formulas.normal32)
-
-
-def _rounded(operation: Any) -> Any:
-    """An elementwise operation rounded once to the dtype of its first operand, as torch rounds after each."""
-
-    def formula(xp: Any, x: Array, y: Array) -> Array:
-        wide = x.dtype == np.float64
-        compute = np.float64 if wide or x.dtype == np.float32 else np.float32
-        return operation(x.astype(compute), jnp.asarray(y).astype(compute)).astype(x.dtype)
-
-    compiled = in_64_bits(formula)
-
-    def call(x: Array, y: Any) -> Array:
-        y = jnp.asarray(y, x.dtype)
-        rank = max(jnp.ndim(x), jnp.ndim(y))
-        x, y = (a.reshape((1,) * (rank - a.ndim) + a.shape) for a in (x, y))
-        return compiled(x, y)
-
-    return call
-
-
-add = _rounded(jnp.add)
-multiply = _rounded(jnp.multiply)
