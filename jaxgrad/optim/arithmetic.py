@@ -2,7 +2,7 @@
 
 A rule written with them reads like torch's and rounds like torch's: each operation computes in the tensor's
 arithmetic dtype (float32 for the 16-bit ones) and rounds once to the dtype of its first argument. Scalars come in the
-arithmetic dtype.
+arithmetic dtype. What a compiler still does: fuse a product into a sum, multiply by the inverse of a scalar divisor.
 """
 
 from typing import TypeAlias
@@ -37,16 +37,24 @@ def _rounded(value: Array, like: Array) -> Array:
     return jax.lax.reduce_precision(value, info.nexp, info.nmant).astype(like.dtype)
 
 
+def _in_dtype_of(a: Array, value: Scalar) -> Scalar:
+    """The scalar of an addition, which torch rounds to the tensor's dtype first; the other operations do not."""
+    if a.dtype == arithmetic_dtype(a.dtype):
+        return value
+    info = jnp.finfo(a.dtype)
+    return jax.lax.reduce_precision(jnp.asarray(value, jnp.float32), info.nexp, info.nmant)
+
+
 def add(a: Array, b: Array, alpha: Scalar) -> Array:
     """``a + alpha * b`` (``a.add(b, alpha=alpha)``)."""
     x, y = _wide(a, b)
-    return _rounded(x + alpha * y, a)
+    return _rounded(x + _in_dtype_of(a, alpha) * y, a)
 
 
 def plus(a: Array, value: Scalar) -> Array:
     """``a + value`` with a scalar (``a.add(value)``)."""
     (x,) = _wide(a)
-    return _rounded(x + value, a)
+    return _rounded(x + _in_dtype_of(a, value), a)
 
 
 def mul(a: Array, value: Array) -> Array:
@@ -92,9 +100,9 @@ def decayed(grad: Array, param: Array, weight_decay: Array) -> Array:
 
 
 def scalar_over(value: Array, a: Array) -> Array:
-    """``value / a`` for a scalar ``value``."""
+    """``value / a`` for a scalar ``value``, which torch computes as ``a.reciprocal() * value``."""
     (x,) = _wide(a)
-    return _rounded(value / x, a)
+    return mul(_rounded(1 / x, a), value)
 
 
 def norm(a: Array, axis: int | None = None) -> Array:

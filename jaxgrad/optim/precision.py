@@ -38,7 +38,8 @@ def pack(value: Any) -> Array:
             number = value.reshape(()).astype(jnp.float64)
             return number if as_one else jnp.stack(_parts(number, jnp))
     double = np.float64(value)
-    return jnp.asarray(double if as_one else np.stack(_parts(double, np)))
+    with np.errstate(all="ignore"):
+        return jnp.asarray(double if as_one else np.stack(_parts(double, np)))
 
 
 def _parts(number: Any, xp: Any) -> list[Any]:
