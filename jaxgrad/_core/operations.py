@@ -8,6 +8,7 @@ like torch's. A scope is metadata: the compiled program and its numbers are the 
 
 import functools
 import re
+import types
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -39,13 +40,16 @@ def operation(grad_fn: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     if not is_grad_fn(grad_fn):
         raise ValueError(f"a grad_fn is called like 'AddmmBackward0', not {grad_fn!r}")
 
+    named_scope = jax.named_scope
+
     def decorate(fn: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(fn)
         def marked(*args: P.args, **kwargs: P.kwargs) -> R:
-            with jax.named_scope(grad_fn):
+            with named_scope(grad_fn):
                 return fn(*args, **kwargs)
 
-        return marked
+        # a function of fn's own module, where doctest would otherwise not find it
+        local = types.FunctionType(marked.__code__, fn.__globals__, fn.__name__, None, marked.__closure__)
+        return functools.update_wrapper(local, fn)
 
     return decorate
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as TF
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jax import lax
 
 from jaxgrad._core.operations import operation
@@ -229,6 +231,44 @@ def test_experiment_bptt_is_torchs_loop_unrolled():
     assert "unrolls the loop" in next(node.note for node in graph.nodes if node.name == "ScanBackward")
     # the first state needs no gradient, which a carry cannot say: torch has no node for zeros * w_rec's left operand
     compare(scanned, torch_loop, {"w_rec": (), "w_x": ()}, unroll=4)
+
+
+STEPS = {
+    "sin": lambda lib, x, y: lib.sin(x),
+    "exp": lambda lib, x, y: lib.exp(x),
+    "relu": lambda lib, x, y: (jax.nn.relu if lib is jnp else torch.relu)(x),
+    "softmax": lambda lib, x, y: jax.nn.softmax(x, 1) if lib is jnp else x.softmax(1),
+    "square": lambda lib, x, y: x**2,
+    "double": lambda lib, x, y: 2 * x,
+    "from_one": lambda lib, x, y: 1 - x,
+    "add": lambda lib, x, y: x + y,
+    "sub": lambda lib, x, y: x - y,
+    "mul": lambda lib, x, y: x * y,
+    "div": lambda lib, x, y: x / y,
+    "matmul": lambda lib, x, y: x @ y,
+    "t": lambda lib, x, y: x.T if lib is jnp else x.t(),
+    "row": lambda lib, x, y: x + (lib.broadcast_to(x[0], (2, 2)) if lib is jnp else x[0].expand(2, 2)),
+    "mean": lambda lib, x, y: x * x.mean(),
+    "detach": lambda lib, x, y: x * (lax.stop_gradient(y) if lib is jnp else y.detach()),
+}
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    program=st.lists(
+        st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=8
+    )
+)
+def test_random_programs(program):
+    """Programs of up to eight steps with shared, unused and cut-off values have torch's graph."""
+
+    def run(lib, p):
+        values = [p["a"], p["b"]]
+        for name, i, j in program:
+            values.append(STEPS[name](lib, values[i % len(values)], values[j % len(values)]))
+        return values[-1].sum()
+
+    compare(lambda p: run(jnp, p), lambda p: run(torch, p), {"a": (2, 2), "b": (2, 2)})
 
 
 def test_two_losses_share_one_graph():
