@@ -51,12 +51,16 @@ def ours(settings: Settings) -> Record:
     tx = optim.Adam()
     opt_state = tx.init(params)
 
-    loss1, grads1 = autograd.backward(loss_fn, params, x1, y1)
-    again = autograd.grad(loss_fn, params, x1, y1)
-    params, opt_state = optim.step(tx, params, grads1, opt_state)
+    @jax.jit
+    def backward(params, x, y, grads=None):
+        return autograd.backward(loss_fn, params, x, y, grads=grads)
 
-    loss2, grads2 = autograd.backward(loss_fn, params, x2, y2)
-    _, accumulated = autograd.backward(loss_fn, params, x2, y2, grads=grads1)
+    loss1, grads1 = backward(params, x1, y1)
+    again = jax.jit(autograd.grad, static_argnums=0)(loss_fn, params, x1, y1)
+    params, opt_state = jax.jit(optim.step, static_argnums=0)(tx, params, grads1, opt_state)
+
+    loss2, grads2 = backward(params, x2, y2)
+    _, accumulated = backward(params, x2, y2, grads1)
 
     return {
         "loss 1": loss1,

@@ -6,7 +6,7 @@
 - the modules themselves, built with ``rngs=nn.Rngs(generator)``
 """
 
-from jaxgrad.nn import functional, init
+from jaxgrad.nn import functional, init, utils
 from jaxgrad.nn.modules import Flatten, Identity, Linear, Module, ReLU, Sequential
 from jaxgrad.nn.parameter import Buffer, Parameter
 from jaxgrad.nn.rngs import Rngs
@@ -23,4 +23,5 @@ __all__ = [
     "Sequential",
     "functional",
     "init",
+    "utils",
 ]

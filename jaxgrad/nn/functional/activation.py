@@ -8,9 +8,11 @@ import jax.numpy as jnp
 
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
+from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 
 
+@operation("ReluBackward0")
 def relu(input: Array, inplace: bool = False) -> Array:
     r"""Mirror of ``torch.nn.functional.relu``: :math:`\max(x, 0)`, element by element.
 
@@ -36,6 +38,7 @@ def relu(input: Array, inplace: bool = False) -> Array:
     return jnp.where(input <= 0, jnp.zeros_like(input), input)
 
 
+@operation("LogSoftmaxBackward0")
 def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
     r"""Mirror of ``torch.nn.functional.log_softmax``: :math:`x - \log\sum_j e^{x_j}` along ``dim``.
 
@@ -58,7 +61,7 @@ def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtyp
             "Implicit dimension choice for log_softmax has been deprecated. "
             "Change the call to include dim=X as an argument.",
             UserWarning,
-            stacklevel=_stacklevel - 1,
+            stacklevel=_stacklevel,
         )
         dim = 0 if input.ndim in (0, 1, 3) else 1
     if dtype is not None:

@@ -5,10 +5,12 @@ import jax.numpy as jnp
 
 from jaxgrad._core.dtypes import torch_name
 from jaxgrad._core.errors import explain
+from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
 
 
+@operation("AddmmBackward0")
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.linear``: :math:`y = x A^T + b`.
 

@@ -14,11 +14,13 @@ import jax.numpy as jnp
 
 from jaxgrad._core.dtypes import torch_name
 from jaxgrad._core.errors import explain
+from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import broadcast, torch_size
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.reduction import reduce_loss, resolve_reduction
 
 
+@operation("BinaryCrossEntropyWithLogitsBackward0")
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,

@@ -6,11 +6,13 @@ import jax.numpy as jnp
 
 from jaxgrad._core.dtypes import torch_name
 from jaxgrad._core.errors import explain
+from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.reduction import reduce_loss, resolve_reduction
 
 
+@operation("MseLossBackward0")
 def mse_loss(
     input: Array,
     target: Array,
@@ -51,7 +53,7 @@ def mse_loss(
             f"Using a target size ({torch_size(target)}) that is different to the input size ({torch_size(input)}). "
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     x, t = broadcast(input, target)
     dtype = jnp.result_type(x, t)

@@ -11,11 +11,13 @@ import numpy as np
 
 from jaxgrad._core.dtypes import torch_name
 from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.reduction import resolve_reduction
 
 
+@operation("NllLossBackward0")
 def nll_loss(
     input: Array,
     target: Array,
