@@ -205,7 +205,7 @@ def _draw(axes: Any) -> None:
         leaf = node.name == "AccumulateGrad"
         axes.text(
             *place[id(node)],
-            f"{node.name}\n{node.variable}" if leaf else node.name.replace("BackwardWith", "Backward\nWith"),
+            f"{node.name}\n{node.variable}" if leaf else node.name.replace("WithLogits", "\nWithLogits"),
             ha="center",
             va="center",
             fontsize=7,
