@@ -7,6 +7,7 @@ within a round, so that a busy machine slows both sides alike.
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,7 @@ WIDTHS = (784, 512, 512, 10)
 def setting() -> tuple[dict[str, Any], Any, Any]:
     rng = np.random.default_rng(0)
     params = {}
-    for i, (inside, outside) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False)):
+    for i, (inside, outside) in enumerate(itertools.pairwise(WIDTHS)):
         params[f"{i}.weight"] = jnp.asarray(rng.normal(size=(outside, inside)) / inside**0.5, jnp.float32)
         params[f"{i}.bias"] = jnp.zeros(outside)
     x = jnp.asarray(rng.normal(size=(64, WIDTHS[0])), jnp.float32)
