@@ -59,5 +59,6 @@ def seed_worker(base_seed: int, worker_id: int) -> None:
     """Seed the global generators of ``random`` and ``numpy`` as torch does, and torch's own if the dataset uses it."""
     random.seed(base_seed + worker_id)
     np.random.seed(numpy_seed(base_seed, worker_id))
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(base_seed + worker_id)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(base_seed + worker_id)
