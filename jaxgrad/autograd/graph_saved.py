@@ -61,11 +61,23 @@ def saved_tensors(
     avals = [jax.ShapeDtypeStruct(each.aval.shape, each.aval.dtype) for each in inputs]
     traced = jax.make_jaxpr(residuals)(*avals).jaxpr
     results, found = traced.outvars[: len(kept)], traced.outvars[len(kept) :]
-    computed = set(traced.invars)
-    for eqn in traced.eqns:
-        if any(not isinstance(atom, Literal) and atom in computed for atom in eqn.invars):
-            computed.update(eqn.outvars)
+    computed = _computed(traced, traced.invars)
     names = {var: f"result {i}" for i, var in enumerate(results) if not isinstance(var, Literal)}
     names |= {var: f"input {i}" for i, var in enumerate(traced.invars)}
     unique = dict.fromkeys(each for each in found if not isinstance(each, Literal) and each in computed)
     return tuple(SavedTensor(names.get(each, "intermediate"), each.aval.shape, each.aval.dtype) for each in unique)
+
+
+def _computed(jaxpr: Jaxpr, inputs: Sequence[Any]) -> set[Any]:
+    """The variables of a jaxpr that depend on ``inputs``; all others are constants."""
+    found = set(inputs)
+    for eqn in jaxpr.eqns:
+        given = [not isinstance(atom, Literal) and atom in found for atom in eqn.invars]
+        if eqn.primitive.name == "jit":
+            body = eqn.params["jaxpr"].jaxpr
+            inside = _computed(body, [var for var, each in zip(body.invars, given, strict=True) if each])
+            depends = [not isinstance(atom, Literal) and atom in inside for atom in body.outvars]
+        else:
+            depends = [any(given)] * len(eqn.outvars)
+        found.update(var for var, each in zip(eqn.outvars, depends, strict=True) if each)
+    return found
