@@ -28,7 +28,7 @@ def test_any_interleaving_equals_torch(seed, draws):
 
 
 @pytest.mark.slow
-@relaxed(1000)
+@relaxed(600)
 @given(seeds, st.lists(any_draw, min_size=5, max_size=30))
 def test_any_long_interleaving_equals_torch(seed, draws):
     with jax.enable_x64(True):
