@@ -2,9 +2,10 @@
 
 NotMNIST: folders A to J of 28x28 grey PNGs, of which a few cannot be decoded. Dataset and loader from scratch: every
 file is tried once, what cannot be used is listed with its reason, and the rest is split (``random_split``), shuffled
-(``DataLoader``) and trained on: 784-128-128-10, Adam(2e-3), batch 32, eight epochs. torch reads the same files through its own loader,
-from the same seed; the labels of every batch must be the same, and in float64 so must be the training. (In float32 it
-is shown, not judged: sooner or later rounding puts one unit of one sample on the other side of ReLU's kink.)
+(``DataLoader``) and trained on: 784-128-128-10, Adam(2e-3), batch 32, eight epochs. torch reads the same files through
+its own loader, from the same seed; the labels of every batch must be the same, and in float64 so must be the training.
+(In float32 it is shown, not judged: sooner or later rounding puts one unit of one sample on the other side of ReLU's
+kink.)
 
     python -m experiments run notmnist                 # about 40 s; letters rendered in matplotlib's fonts
     python -m experiments run notmnist --data DIR      # DIR/notMNIST_small, or DIR itself, with the folders A to J
@@ -43,7 +44,7 @@ def letters(settings: Settings) -> Iterator[tuple[FolderOfClasses, str]]:
             return
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "letters"
-        render_letters(place, 30 if settings.quick else 200, settings.seed)
+        render_letters(place, 12 if settings.quick else 200, settings.seed)
         yield FolderOfClasses(place, transform=pixels), "letters rendered in the fonts of matplotlib"
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from jaxgrad.utils.data.dataset import is_stream
+import numpy as np
+
+from jaxgrad.utils.data.collate import default_collate
+from jaxgrad.utils.data.dataset import TensorDataset, is_stream
 
 
 class MapFetcher:
@@ -17,9 +20,15 @@ class MapFetcher:
 
     def __init__(self, dataset: Any, batched: bool, collate_fn: Callable[[Any], Any]):
         self.dataset, self.batched, self.collate_fn = dataset, batched, collate_fn
+        self._arrays: list[np.ndarray] | None = None
+        if type(dataset) is TensorDataset and batched and collate_fn is default_collate:
+            self._arrays = [np.asarray(tensor) for tensor in dataset.tensors]
 
     def fetch(self, index: Any) -> Any:
         """The batch of a list of indices, or the sample of one."""
+        if self._arrays is not None:  # what stacking the samples one by one would give
+            arrays = self._arrays
+            return self._named(lambda: [array[index] for array in arrays], f"one of the samples {index}")
         if not self.batched:
             samples = self._sample(index)
         elif getattr(self.dataset, "__getitems__", None):

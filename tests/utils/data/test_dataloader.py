@@ -1,5 +1,6 @@
 """The loader's batches, their order, and every draw beside torch's, over several epochs with draws in between."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -194,6 +195,24 @@ def test_getitems_is_used_and_collate_is_called():
     assert list(loader.epoch(random.manual_seed(0))[0]) == [10, 50, 40]
     assert calls == [[0, 1], [2, 3], [4]]
     assert all(type(i) is int for indices in calls for i in indices)
+
+
+@pytest.mark.parametrize("make", [np.asarray, jnp.asarray])
+def test_batches_cut_from_arrays_are_those_of_stacked_samples(make):
+    tensors = [make(np.arange(14, dtype=np.float32).reshape(7, 2)), make(np.arange(7, dtype=np.int8))]
+    dataset = data.TensorDataset(*tensors)
+    cut, _ = data.DataLoader(dataset, 3, shuffle=True).epoch(random.manual_seed(0))
+    stacked, _ = data.DataLoader(dataset, 3, True, collate_fn=lambda b: data.default_collate(b)).epoch(
+        random.manual_seed(0)
+    )
+    for ours, expected in zip(cut, stacked, strict=True):
+        assert type(ours) is type(expected) is list
+        for a, b in zip(ours, expected, strict=True):
+            assert type(a) is np.ndarray and a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(IndexError) as caught:
+        next(data.DataLoader(dataset, batch_sampler=[[0, 7]]).epoch(random.manual_seed(0))[0])
+    assert caught.value.__notes__ == ["raised by one of the samples [0, 7] of TensorDataset"]
 
 
 def test_a_sample_that_raises_is_named_and_passed_over():
