@@ -1,7 +1,7 @@
 """The gradient that flows in at the root: torch's implicit one, and torch's checks of an explicit one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,23 @@ import numpy as np
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array, PyTree
 
-Shape = tuple[tuple[int, ...], np.dtype]
-"""Shape and dtype of an output: what its cotangent must have."""
+
+class Shape(NamedTuple):
+    """What the cotangent of an output must have."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    varying: frozenset[str] = frozenset()
+    """Mesh axes along which the value differs, inside of ``jax.shard_map``."""
 
 
 def shape_of(output: Any) -> Shape:
-    """Shape and dtype of a value, hashable."""
-    return tuple(np.shape(output)), jnp.result_type(output)
+    """Shape, dtype and varying mesh axes of a value, hashable."""
+    return Shape(tuple(np.shape(output)), jnp.result_type(output), _varying(output))
+
+
+def _varying(value: Any) -> frozenset[str]:
+    return getattr(getattr(jax.typeof(value), "mat", None), "varying", frozenset())
 
 
 def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Shape], *, batched: bool = False) -> list[Array]:
@@ -35,9 +45,15 @@ def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Shape], *, 
     if batched and any(each is None for each in given):
         raise ValueError("is_grads_batched=True needs every grad_output, with a leading batch axis")
     return [
-        _implicit(output) if each is None else _explicit(i, each, output, batched)
+        _spread(_implicit(output) if each is None else _explicit(i, each, output, batched), output)
         for i, (each, output) in enumerate(zip(given, outputs, strict=True))
     ]
+
+
+def _spread(cotangent: Array, output: Shape) -> Array:
+    """The same value on every device, said to vary along the axes along which the output does."""
+    missing = output.varying - _varying(cotangent)
+    return jax.lax.pcast(cotangent, tuple(missing), to="varying") if missing else cotangent
 
 
 def _like(tree: Any, gradient: PyTree) -> list[Any]:
@@ -50,7 +66,7 @@ def _like(tree: Any, gradient: PyTree) -> list[Any]:
 
 
 def _implicit(output: Shape) -> Array:
-    shape, dtype = output
+    shape, dtype, _ = output
     if int(np.prod(shape)) != 1:
         raise RuntimeError(
             explain(
@@ -70,7 +86,7 @@ def _implicit(output: Shape) -> Array:
 
 
 def _explicit(index: int, gradient: Any, output: Shape, batched: bool) -> Array:
-    shape, dtype = output
+    shape, dtype, _ = output
     given, given_dtype = tuple(np.shape(gradient)), jnp.result_type(gradient)
     if batched:
         _check_batched(index, given, shape)

@@ -12,8 +12,12 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
+
+from jaxgrad.autograd.rebuild import alone
 
 Leaves = int
 """A set of leaves: bit ``i`` stands for leaf ``i``."""
@@ -106,6 +110,43 @@ def _from_while(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
         carry = grown
 
 
+def _from_backward(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
+    """A rule that returns None for an operand cuts it off, as in torch; looked at only where that can matter."""
+    shared = [union(operands[:i] + operands[i + 1 :]) for i in range(len(operands))]
+    if all(mine | others == others for mine, others in zip(operands, shared, strict=True)) or _is_alone(operands):
+        return _from_all(eqn, operands)
+
+    def grads(*values: Any) -> Any:
+        outputs, pullback = jax.vjp(lambda *values: list(alone(eqn, values)), *values)
+        return pullback([_ones(output) for output in outputs])
+
+    try:
+        avals: list[Any] = [atom.aval for atom in eqn.invars]
+        jaxpr = jax.make_jaxpr(grads)(*[jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]).jaxpr
+    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
+        return _from_all(eqn, operands)  # a rule that looks at its numbers
+    zeros = {
+        one.outvars[0] for one in jaxpr.eqns if one.primitive.name == "broadcast_in_dim" and _is_zero(one.invars[0])
+    }
+    kept = [
+        0 if _is_zero(grad) or (not isinstance(grad, Literal) and grad in zeros) else leaves
+        for grad, leaves in zip(jaxpr.outvars, operands, strict=True)
+    ]
+    return _from_all(eqn, kept)
+
+
+def _is_alone(operands: list[Leaves]) -> bool:
+    return sum(map(bool, operands)) == 1
+
+
+def _is_zero(atom: Any) -> bool:
+    return isinstance(atom, Literal) and np.ndim(atom.val) == 0 and not atom.val
+
+
+def _ones(output: Any) -> Any:
+    return np.ones(output.shape, output.dtype if _is_differentiable(jax.typeof(output)) else jax.dtypes.float0)
+
+
 def _open(jaxpr: Any) -> Jaxpr:
     return getattr(jaxpr, "jaxpr", jaxpr)
 
@@ -124,11 +165,12 @@ _RULES: dict[str, Callable[[JaxprEqn, list[Leaves]], list[Leaves]]] = {
     "core_call": _from_body,
     "remat2": _from_body,
     "shard_map": _from_body,
+    "custom_vjp_call": _from_backward,
 }
 """Primitives through which not every operand reaches every result; all others connect all with all.
 
-A function with a derivative rule of its own (``custom_jvp``, ``custom_vjp``) is one of those others: like torch's
-``autograd.Function`` it is one operation, whatever its body does.
+A function with a derivative rule of its own (``custom_jvp``, ``custom_vjp``) is, like torch's ``autograd.Function``,
+one operation, whatever its body does.
 """
 
 

@@ -196,6 +196,5 @@ class Graph:
 
 
 def _nothing(output: Shape) -> ad.Zero:
-    shape, dtype = output
-    tangent = dtype if jnp.issubdtype(dtype, jnp.inexact) else jax.dtypes.float0
-    return ad.Zero(jax.core.ShapedArray(shape, tangent))
+    tangent = output.dtype if jnp.issubdtype(output.dtype, jnp.inexact) else jax.dtypes.float0
+    return ad.Zero(jax.core.ShapedArray(output.shape, tangent))

@@ -43,7 +43,7 @@ def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux:
     call, leaves = flatten(fn, params, args, has_aux)
     try:
         jaxpr = jax.make_jaxpr(call)(*leaves)
-    except jax.errors.ConcretizationTypeError:
+    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
         return _defined_by_run(call, leaves, wanted)
     connected = dependence(jaxpr.jaxpr, [1 << i for i in range(len(leaves))])[: call.outputs.num_leaves]
     outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, union(connected) & wanted)
