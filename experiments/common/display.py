@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 
 
-def short(value: Any, most: int = 6) -> str:
+SHORT = 12
+"""Arrays of at most so many elements are shown element by element."""
+
+
+def short(value: Any) -> str:
     """A value for a table cell: numbers with the digits a reader wants, long arrays by shape and norm.
 
     >>> short(1.11184), short(np.float32([0.0, 0.0173])), short("fused"), short(None)
@@ -20,7 +24,7 @@ def short(value: Any, most: int = 6) -> str:
     array = np.asarray(value)
     if array.ndim == 0:
         return _number(array[()])
-    if array.size <= 2 * most:
+    if array.size <= SHORT:
         return ", ".join(_number(each) for each in array.ravel())
     if array.dtype.kind == "f":
         norm = np.linalg.norm(array.astype(np.float64).ravel())

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from experiments.common.compare import Results
+from experiments.common.display import SHORT
 from experiments.common.files import write_whole
 
 _PACKAGES = ("jaxgrad", "jax", "jaxlib", "optax", "flax", "numpy", "torch")
@@ -60,23 +61,23 @@ def write(results: Results, path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
+    """A value as JSON has it: a few numbers as a list, more of them with dtype, shape and norm beside."""
     if value is None or isinstance(value, str | bool):
         return value
     array = np.asarray(value)
-    if array.size > _LARGEST:
-        wide = array.astype(np.float64).ravel()
-        return {
-            "dtype": str(array.dtype),
-            "shape": list(array.shape),
-            "norm": _number(np.linalg.norm(wide)),
-            "first": [_number(each) for each in wide[:6]],
-        }
-    if array.dtype.kind in "iub":
-        return array.tolist()
     if array.dtype.kind in "US":
         return array.tolist()
-    wide = array.astype(np.float64)
-    return _number(wide[()]) if array.ndim == 0 else [_number(each) for each in wide.ravel()]
+    numbers = (
+        array.ravel().tolist() if array.dtype.kind in "iub" else [_number(each) for each in array.ravel()[:_LARGEST]]
+    )
+    if array.ndim == 0:
+        return numbers[0]
+    if array.size <= SHORT:
+        return numbers
+    kept = "values" if array.size <= _LARGEST else "first"
+    norm = np.linalg.norm(array.astype(np.float64).ravel())
+    described = {"dtype": str(array.dtype), "shape": list(array.shape), "norm": _number(norm)}
+    return described | {kept: numbers[:_LARGEST] if kept == "values" else numbers[:SHORT]}
 
 
 def _number(value: Any) -> float | str | None:
