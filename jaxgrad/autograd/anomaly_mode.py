@@ -223,7 +223,8 @@ class _Watch:
         if found is None:
             return names.primitive_name(forward)[0], forward
         kind, name, _ = found
-        return (name if kind == "mark" else names.function_name(name, [forward])), forward
+        named = name if kind == "mark" else names.function_name(name, [forward])
+        return named if isinstance(named, str) else named[0], forward
 
     def _report(self, eqn: JaxprEqn, index: int, result: Any, kind: str, place: _Place) -> str:
         name, forward = self._name(eqn)

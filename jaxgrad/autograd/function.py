@@ -31,7 +31,9 @@ class Function:
     Differs from torch: ``vmap`` needs no rule, JAX batches every function; a ``vmap`` rule is used where it is given,
     and ``generate_vmap_rule`` says what happens anyway. ``mark_dirty`` raises, since nothing is modified in place.
     Intermediates that a ``forward(ctx, ...)`` saves carry no rule of their own, as in torch: save inputs and outputs
-    where second derivatives are wanted.
+    where second derivatives are wanted. Forward mode without ``jvp`` raises JAX's own TypeError. Inside
+    ``jax.checkpoint`` a function with both rules is differentiated by transposing its ``jvp``, which has to be written
+    in JAX's operations then.
 
     >>> import jax.numpy as jnp
     >>> class Square(Function):

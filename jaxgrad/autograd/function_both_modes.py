@@ -34,8 +34,8 @@ class _Batchable(VJPHiPrimitive):
         del out_ct, maybe_accums
         raise NotImplementedError(
             explain(
-                "a Function with both backward and jvp cannot be rematerialised: jax.checkpoint transposes the jvp",
-                remedy="leave jvp out, or call the function outside of jax.checkpoint",
+                "jax.checkpoint transposes the jvp of a Function, and this jvp calls a Function again",
+                remedy="write jvp in JAX's operations, leave it out, or keep the function outside of jax.checkpoint",
             )
         )
 

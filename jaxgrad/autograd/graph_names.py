@@ -138,16 +138,20 @@ NOTES: dict[str, str] = {
 """What to know where JAX's operation and torch's are not one to one."""
 
 
-def _take(region: Sequence[Any]) -> str:
-    """``x[...]``: what came out of the index."""
-    found = [eqn.primitive.name for eqn in region]
+def _take(region: Sequence[Any]) -> str | tuple[str, ...]:
+    """``x[...]``: one node for every axis that was indexed, the first axis first."""
+    found = {eqn.primitive.name: eqn for eqn in region}
     if "gather" in found:
         return "IndexBackward0"
-    if "squeeze" in found:
-        return "SelectBackward0"
-    if found == ["broadcast_in_dim"]:
+    if list(found) == ["broadcast_in_dim"]:
         return "UnsqueezeBackward0"
-    return "SliceBackward0"
+    cut = found.get("slice") or found.get("dynamic_slice")
+    if cut is None:
+        return "SliceBackward0"
+    shape, kept = cut.invars[0].aval.shape, cut.outvars[0].aval.shape
+    selected = found["squeeze"].params["dimensions"] if "squeeze" in found else ()
+    axes = [axis for axis in range(len(shape)) if axis in selected or kept[axis] != shape[axis]]
+    return tuple("SelectBackward0" if axis in selected else "SliceBackward0" for axis in axes) or "SliceBackward0"
 
 
 def _first(region: Sequence[Any], name: str) -> Any:
@@ -159,7 +163,12 @@ def _mean(region: Sequence[Any]) -> str:
     return "MeanBackward1" if total and len(total.params["axes"]) < len(total.invars[0].aval.shape) else "MeanBackward0"
 
 
-FUNCTIONS: dict[str, str | Callable[[Sequence[Any]], str]] = {
+def _reduced(region: Sequence[Any]) -> str:
+    """A reduction, whose kept axes torch has no node for."""
+    return primitive_name(next((eqn for eqn in region if eqn.primitive.name.startswith("reduce_")), region[0]))[0]
+
+
+FUNCTIONS: dict[str, str | Callable[[Sequence[Any]], str | tuple[str, ...]]] = {
     "celu": "CeluBackward0",
     "clip": "ClampBackward1",
     "diagonal": "DiagonalBackward0",
@@ -172,15 +181,24 @@ FUNCTIONS: dict[str, str | Callable[[Sequence[Any]], str]] = {
     "log_softmax": "LogSoftmaxBackward0",
     "logaddexp": "LogaddexpBackward0",
     "logsumexp": "LogsumexpBackward0",
+    "max": _reduced,
     "mean": _mean,
+    "min": _reduced,
+    "mish": "MishBackward0",
     "norm": "LinalgVectorNormBackward0",
+    "prod": _reduced,
     "relu": "ReluBackward0",
+    "relu6": "HardtanhBackward0",
     "rewriting_take": _take,
+    "selu": "EluBackward0",
     "silu": "SiluBackward0",
     "softmax": "SoftmaxBackward0",
     "softplus": "SoftplusBackward0",
     "std": "StdBackward0",
+    "sum": _reduced,
     "take_along_axis": "GatherBackward0",
+    "tile": "RepeatBackward0",
+    "trace": "TraceBackward0",
     "var": "VarBackward0",
     "where": "WhereBackward0",
 }
@@ -198,8 +216,8 @@ def primitive_name(eqn: Any) -> tuple[str, str | None]:
     return (found if isinstance(found, str) else found(eqn)), NOTES.get(primitive)
 
 
-def function_name(function: str, region: Sequence[Any]) -> str:
-    """torch's name for a call of a JAX function."""
+def function_name(function: str, region: Sequence[Any]) -> str | tuple[str, ...]:
+    """torch's name for a call of a JAX function; several where torch has a chain, the first operation first."""
     found = FUNCTIONS[function]
     return found if isinstance(found, str) else found(region)
 

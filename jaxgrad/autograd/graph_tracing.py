@@ -75,7 +75,11 @@ class Walk:
         while position < len(jaxpr.eqns):
             region, name = _region(jaxpr.eqns, position)
             if name is not None:
-                self._one_node(jaxpr, region, position, name, known)
+                first, *rest = (name,) if isinstance(name, str) else name
+                self._one_node(jaxpr, region, position, first, known)
+                for further in rest:
+                    out = region[-1].outvars[0]
+                    known[out] = known.get(out) and self._plain(further, [known[out]], region[-1])
             else:
                 self._equation(jaxpr, position, known)
             position += len(region)
@@ -240,7 +244,7 @@ def _is_inexact(var: Any) -> bool:
     return jnp.issubdtype(getattr(var.aval, "dtype", jnp.int32), jnp.inexact)
 
 
-def _region(eqns: Sequence[JaxprEqn], start: int) -> tuple[Sequence[JaxprEqn], str | None]:
+def _region(eqns: Sequence[JaxprEqn], start: int) -> tuple[Sequence[JaxprEqn], str | tuple[str, ...] | None]:
     """The equations from ``start`` on that are one torch operation, and its name; one and None otherwise."""
     key = operation_of(eqns[start])
     if key is None:

@@ -1,6 +1,7 @@
 """Custom functions beside torch: PyTorch's own database of them, the context's rights, and torch's sentences."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -343,3 +344,50 @@ def test_once_differentiable_raises_at_the_second():
     assert float(jax.grad(Once.apply)(jnp.float32(3.0))) == 6.0
     with pytest.raises(RuntimeError, match="trying to differentiate twice a function that was marked with @once_diff"):
         jax.grad(jax.grad(Once.apply))(jnp.float32(3.0))
+
+
+def test_both_rules_inside_checkpoint(x64):
+    class Cube(Function):
+        @staticmethod
+        def forward(x):
+            return x**3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def backward(ctx, g):
+            return 3 * ctx.saved_tensors[0] ** 2 * g
+
+        @staticmethod
+        def jvp(ctx, t):
+            return 3 * ctx.saved_tensors[0] ** 2 * t
+
+    x = jnp.array([0.5, 0.9])
+    for fn in (Cube.apply, jax.checkpoint(Cube.apply), jax.jit(jax.checkpoint(Cube.apply))):
+        grad = jax.grad(lambda x, fn=fn: fn(x).sum())(x)
+        np.testing.assert_allclose(grad, 3 * x**2, rtol=1e-14)
+    with pytest.raises(NotImplementedError, match=r"jax\.checkpoint transposes the jvp of a Function"):
+        jax.grad(jax.checkpoint(lambda x: FUNCTIONS["CubeGenVmap"].apply(x)[0].sum()))(x)
+
+
+def test_threads_do_not_know_of_each_other(x64):
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.save_for_backward(x)
+            ctx.factor = factor
+            return x * factor, np.ones(factor)
+
+        @staticmethod
+        def backward(ctx, g, _):
+            return g * ctx.factor, None
+
+    def work(factor):
+        grads = [jax.grad(lambda x: Scaled.apply(x, factor)[0].sum())(jnp.ones(factor)) for _ in range(20)]
+        return all(grad.tolist() == [factor] * factor for grad in grads)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(1, 9)))
