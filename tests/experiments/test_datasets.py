@@ -285,7 +285,15 @@ def test_a_directory_that_cannot_be_written_still_serves(tmp_path, monkeypatch):
     monkeypatch.setattr(prepared, "prepare", refuse)
     data = datasets.load("fashion_mnist", "train", tmp_path)
     np.testing.assert_array_equal(data.images, arrays["train"][0])
-    assert "cannot be written" in data.source
+    assert "cannot be written (Permission denied)" in data.source
+
+
+def test_a_set_in_another_format_is_mentioned(tmp_path):
+    directory = tmp_path / "mnist" / "3.0.1"
+    directory.mkdir(parents=True)
+    (directory / "dataset_info.json").write_text('{"fileFormat": "tfrecord"}')
+    with pytest.raises(datasets.DataUnavailable, match="in a format that needs TensorFlow"):
+        datasets.load("mnist", data=tmp_path)
 
 
 def test_a_killed_preparation_leaves_no_set_behind(tmp_path):
@@ -313,8 +321,11 @@ prepared.prepare("fashion_mnist", Path({str(tmp_path)!r}), Path({str(tmp_path)!r
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, env=dict(os.environ))
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert prepared.find_prepared("fashion_mnist", tmp_path) is None
+    (left,) = (tmp_path / "fashion_mnist_in_order").iterdir()
+    os.utime(left, (0, 0))  # as if it had been left long ago
     data = datasets.load("fashion_mnist", "test", tmp_path)
     np.testing.assert_array_equal(data.images, arrays["test"][0])
+    assert [path.name for path in (tmp_path / "fashion_mnist_in_order").iterdir()] == ["1.0.0"]
 
 
 def test_two_preparations_at_once_both_succeed(tmp_path, monkeypatch):

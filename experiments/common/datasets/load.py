@@ -45,14 +45,16 @@ def load(name: str, split: str = "train", data: str | Path | None = None) -> Lab
             folder = find_originals(name, entry.system[0])
         if folder is None:
             looked = [data_dir] if data is not None or entry.system is None else [data_dir, entry.system[0]]
-            raise DataUnavailable(
-                f"{entry.title} was not found in {' or '.join(map(str, looked))}: {ways_to_get(name)}"
-            )
+            places = " or ".join(map(str, looked))
+            if list((data_dir / name).glob("*/dataset_info.json")):
+                places += f" ({data_dir / name} is in a format that needs TensorFlow)"
+            raise DataUnavailable(f"{entry.title} was not found in {places}: {ways_to_get(name)}")
         try:
             directory = prepared.prepare(name, folder, data_dir)
-        except PermissionError:  # the files can be read all the same
+        except OSError as error:  # a place that cannot be written; the files can be read all the same
             images, labels = read_originals(name, folder, split)
-            source = f"{entry.title} ({split}) from the original files in {folder}; {data_dir} cannot be written"
+            why = f"{data_dir} cannot be written ({error.strerror})"
+            source = f"{entry.title} ({split}) from the original files in {folder}; {why}"
             return LabelledImages(images, labels, entry.classes, source)
     images, labels = prepared.read_prepared(name, directory, split)
     source = f"{entry.title} ({split}) through tensorflow-datasets, prepared in {directory}"

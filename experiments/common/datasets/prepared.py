@@ -11,7 +11,9 @@ looks whole.
 
 import hashlib
 import json
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,7 @@ def prepare(name: str, folder: Path, data_dir: Path) -> Path:
     """
     arrays = {split: read_originals(name, folder, split) for split in SPLITS}
     data_dir.mkdir(parents=True, exist_ok=True)
+    _sweep(data_dir / f"{name}_in_order")
     builder = _builder_class(name)(arrays, data_dir=data_dir, file_format="array_record")
     with tempfile.TemporaryDirectory() as nothing_is_downloaded:
         try:
@@ -77,6 +80,13 @@ def prepare(name: str, folder: Path, data_dir: Path) -> Path:
             if find_prepared(name, data_dir) is None:
                 raise
     return Path(builder.data_path)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what preparations that were killed more than a day ago left under their temporary names."""
+    for left in directory.glob("incomplete.*"):
+        if time.time() - left.stat().st_mtime > 24 * 3600:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def default_data_dir() -> Path:

@@ -128,6 +128,17 @@ class DataLoader:
         self._loader_stream = _stream_of(generator, own)
         self._sampler_stream = _stream_of(own_generator(self._index_sampler), own)
         self.own = tuple(own)
+        self._built = True
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        if getattr(self, "_built", False):
+            raise ValueError(
+                explain(
+                    f"{attribute} attribute should not be set after DataLoader is initialized",
+                    remedy="build another loader: it is a value",
+                )
+            )
+        object.__setattr__(self, attribute, value)
 
     def __len__(self) -> int:
         """Batches in an epoch; for a stream what its length says.
@@ -212,9 +223,11 @@ class DataLoader:
     def at_epoch(self, epoch: int) -> "DataLoader":
         """This loader with its :class:`DistributedSampler` in another epoch; torch's ``sampler.set_epoch(epoch)``."""
         other = copy.copy(self)
+        object.__setattr__(other, "_built", False)
         other.sampler = at_epoch(self.sampler, epoch)
         other.batch_sampler = at_epoch(self.batch_sampler, epoch)
         other._index_sampler = other.batch_sampler if self.batched else other.sampler
+        other._built = True
         return other
 
     def resume(self, state: dict[str, Any]) -> Epoch:

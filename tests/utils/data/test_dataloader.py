@@ -316,6 +316,16 @@ def test_errors_of_its_own():
         data.DataLoader(range(3), num_workers=1000)
 
 
+def test_a_loader_is_a_value():
+    loader, torchs = data.DataLoader(range(3)), torch_data.DataLoader(range(3))
+    for name in ("batch_size", "sampler", "batch_sampler", "drop_last", "dataset", "persistent_workers"):
+        with pytest.raises(ValueError, match="attribute should not be set after") as theirs:
+            setattr(torchs, name, 2)
+        with pytest.raises(ValueError, match="attribute should not be set after") as ours:
+            setattr(loader, name, 2)
+        assert str(ours.value).startswith(str(theirs.value))
+
+
 def test_an_empty_dataset_in_order_is_an_empty_epoch():
     batches, _ = data.DataLoader([], batch_size=4).epoch(random.manual_seed(0))
     assert list(batches) == [] and len(batches) == 0
