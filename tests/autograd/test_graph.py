@@ -12,17 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from jaxgrad._core.operations import operation
 from jaxgrad.autograd import Function
 from jaxgrad.autograd.graph import computational_graph
 from jaxgrad.nn import functional as F
-
-linear = operation("AddmmBackward0")(F.linear)
-relu = operation("ReluBackward0")(F.relu)
-log_softmax = operation("LogSoftmaxBackward0")(F.log_softmax)
-nll_loss = operation("NllLossBackward0")(F.nll_loss)
-bce_with_logits = operation("BinaryCrossEntropyWithLogitsBackward0")(F.binary_cross_entropy_with_logits)
-mse_loss = operation("MseLossBackward0")(F.mse_loss)
 
 
 def of_torch(out, leaves):
@@ -180,7 +172,7 @@ def test_products_of_matrices(left, right):
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear_layers(shape, bias):
     shapes = {"x": shape, "w": (4, 3)} | ({"b": (4,)} if bias else {})
-    compare(lambda p: linear(p["x"], p["w"], p.get("b")), lambda p: TF.linear(p["x"], p["w"], p.get("b")), shapes)
+    compare(lambda p: F.linear(p["x"], p["w"], p.get("b")), lambda p: TF.linear(p["x"], p["w"], p.get("b")), shapes)
 
 
 def polynomial(p):
@@ -195,7 +187,7 @@ def test_experiment_vector_backward():
 
 def test_experiment_linear_autograd():
     graph = compare(
-        lambda p: bce_with_logits(jnp.ones(5) @ p["w"] + p["b"], jnp.zeros(3)),
+        lambda p: F.binary_cross_entropy_with_logits(jnp.ones(5) @ p["w"] + p["b"], jnp.zeros(3)),
         lambda p: TF.binary_cross_entropy_with_logits(torch.ones(5) @ p["w"] + p["b"], torch.zeros(3)),
         {"w": (5, 3), "b": (3,)},
     )
@@ -220,7 +212,7 @@ def test_experiment_fashion_mnist():
         return linear(x, p["4.weight"], p["4.bias"])
 
     graph = compare(
-        lambda p: nll_loss(log_softmax(forward(p, linear, relu, x), 1), y),
+        lambda p: F.cross_entropy(forward(p, F.linear, F.relu, x), y),
         lambda p: TF.cross_entropy(forward(p, TF.linear, TF.relu, torch.tensor(x)), torch.tensor(y)),
         shapes,
     )
@@ -304,7 +296,7 @@ def test_a_loop_makes_a_node_for_every_call_and_jit_hides_nothing():
     def fn(p):
         x = p["a"]
         for _ in range(3):
-            x = relu(x)
+            x = F.relu(x)
         return jax.nn.softmax(jax.nn.softmax(jax.jit(lambda x: jnp.sin(x).mean(0))(x)))
 
     def torch_fn(p):
