@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-
 SHORT = 12
 """Arrays of at most so many elements are shown element by element."""
 

@@ -1,6 +1,7 @@
 """Cross-entropy of logits, against class indices or class probabilities."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -8,7 +9,7 @@ from jaxgrad._core.dtypes import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.activation import log_softmax
-from jaxgrad.nn.functional.loss_nll import check_class_indices, class_dim, class_weights, nll_loss
+from jaxgrad.nn.functional.loss_nll import check_class_indices, class_dim, class_weights, nll_loss, wide_enough
 from jaxgrad.nn.functional.reduction import resolve_reduction
 
 
@@ -66,11 +67,13 @@ def cross_entropy(
     """
     reduction = resolve_reduction(reduction, size_average, reduce)
     input, target = jnp.asarray(input), jnp.asarray(target)
+    given = target.dtype
+    target = wide_enough(target)
     weight = None if weight is None else jnp.asarray(weight)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if input.shape == target.shape:
-        _check_probabilities(input, target, weight, ignore_index)
+        _check_probabilities(input, given, weight, ignore_index)
         return _probabilities(input, target, weight, reduction, label_smoothing)
 
     check_class_indices(input, target, weight, ignore_index)
@@ -114,12 +117,12 @@ def _probabilities(input: Array, target: Array, weight: Array | None, reduction:
     return total / math.prod(n for dim, n in enumerate(input.shape) if dim != axis)
 
 
-def _check_probabilities(input: Array, target: Array, weight: Array | None, ignore_index: int) -> None:
-    if not jnp.issubdtype(target.dtype, jnp.floating):
+def _check_probabilities(input: Array, given: Any, weight: Array | None, ignore_index: int) -> None:
+    if not jnp.issubdtype(given, jnp.floating):
         raise RuntimeError(
             explain(
-                f"Expected floating point type for target with class probabilities, got {torch_name(target.dtype)}",
-                got=f"target {target.dtype}{list(target.shape)}",
+                f"Expected floating point type for target with class probabilities, got {torch_name(given)}",
+                got=f"target {given}{list(input.shape)}",
                 expected="probabilities in the shape of the input, or class indices without the class axis",
             )
         )

@@ -53,7 +53,7 @@ def nll_loss(
     Source: torch/nn/functional.py, ``nll_loss``.
     """
     reduction = resolve_reduction(reduction, size_average, reduce)
-    input, target = jnp.asarray(input), jnp.asarray(target)
+    input, target = jnp.asarray(input), wide_enough(jnp.asarray(target))
     weight = None if weight is None else jnp.asarray(weight)
     check_class_indices(input, target, weight, ignore_index)
     if input.ndim == 1:
@@ -73,6 +73,12 @@ def nll_loss(
         if reduction == "mean":
             return jnp.sum(loss) / jnp.sum(w)
     return jnp.sum(loss) if reduction == "sum" else loss
+
+
+def wide_enough(target: Array) -> Array:
+    """Class indices in a signed dtype that can be compared with any ``ignore_index``; other targets as they are."""
+    narrow = jnp.issubdtype(target.dtype, jnp.integer) and target.dtype.name not in ("int32", "int64")
+    return target.astype(jnp.int32) if narrow else target
 
 
 def class_dim(input: Array) -> int:
