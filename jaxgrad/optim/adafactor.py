@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import add, lerp, mul, norm
+from jaxgrad.optim.arithmetic import add, div, lerp, mean, mul, norm, rsqrt
 from jaxgrad.optim.checks import check, check_one_element
 from jaxgrad.optim.flags import check_flags
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
@@ -52,18 +51,19 @@ def _adafactor(param: Array, grad: Array, state: AdafactorState, c: Constants) -
     if state.row_var is not None and state.col_var is not None:
         row_var = lerp(state.row_var, _mean_square(grad, -1), c["one_minus_beta2"])
         col_var = lerp(state.col_var, _mean_square(grad, -2), c["one_minus_beta2"])
-        estimate = row_var * col_var / _at_least(jnp.mean(row_var, axis=-2, keepdims=True), eps1)
+        estimate = div(mul(row_var, col_var), _at_least(mean(row_var, -2), eps1))
         state = AdafactorState(row_var, col_var, None)
     elif state.variance is not None:
-        estimate = lerp(state.variance, grad * grad, c["one_minus_beta2"])
+        estimate = lerp(state.variance, mul(grad, grad), c["one_minus_beta2"])
         state = AdafactorState(None, None, estimate)
-    update = jax.lax.rsqrt(_at_least(estimate, eps1_squared)) * grad
+    update = mul(rsqrt(_at_least(estimate, eps1_squared)), grad)
     denom = jnp.maximum(1, _number(norm(update), c) / (root_size * c["d"]))
     return add(param, update, -alpha / denom), state
 
 
 def _mean_square(grad: Array, axis: int) -> Array:
-    return jnp.square(norm(grad, axis)) / grad.shape[axis]
+    size = norm(grad, axis)
+    return div(mul(size, size), jnp.asarray(grad.shape[axis]))
 
 
 def _at_least(a: Array, least: Any) -> Array:

@@ -75,6 +75,12 @@ def sqrt(a: Array) -> Array:
     return _rounded(jnp.sqrt(x), a)
 
 
+def rsqrt(a: Array) -> Array:
+    """``a.rsqrt()``."""
+    (x,) = _wide(a)
+    return _rounded(jax.lax.rsqrt(x), a)
+
+
 def lerp(a: Array, b: Array, weight: Array) -> Array:
     """``a + weight * (b - a)``, from the nearer end as torch does (``a.lerp(b, weight)``): exactly b for weight 1."""
     x, y = _wide(a, b)
@@ -103,6 +109,12 @@ def scalar_over(value: Array, a: Array) -> Array:
     """``value / a`` for a scalar ``value``, which torch computes as ``a.reciprocal() * value``."""
     (x,) = _wide(a)
     return mul(_rounded(1 / x, a), value)
+
+
+def mean(a: Array, axis: int) -> Array:
+    """The mean along one axis that is kept (``a.mean(dim, keepdim=True)``)."""
+    (x,) = _wide(a)
+    return _rounded(jnp.mean(x, axis=axis, keepdims=True), a)
 
 
 def norm(a: Array, axis: int | None = None) -> Array:

@@ -284,7 +284,7 @@ def _start(spec: _Group, scalars: dict[str, Any], count: int) -> ParamGroup:
 
 
 def _lr_per_group(lr: Any, count: int) -> list[Any]:
-    if lr is None or (np.ndim(lr) == 0 and not isinstance(lr, (list, tuple))):
+    if lr is None or not (isinstance(lr, (list, tuple)) or np.ndim(lr) == 1):
         return [lr] * count
     if len(lr) != count:
         raise ValueError(explain(f"expected one lr for each of {count} parameter groups", got=f"{len(lr)} of them"))

@@ -153,7 +153,7 @@ def _filled(name: str, record: Any, entry: dict[str, Any], scalars: set[str]) ->
                 expected=quoted(sorted(wanted | scalars)),
             )
         )
-    return record._replace(**{key: jnp.asarray(entry[key], getattr(record, key).dtype) for key in wanted})
+    return record._replace(**{key: jnp.array(entry[key], getattr(record, key).dtype) for key in wanted})
 
 
 def _number(value: Any, vector: Array) -> Array:

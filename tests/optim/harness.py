@@ -71,7 +71,7 @@ def torch_run(
             optimizer.step()
     finally:
         torch.set_default_dtype(before)
-    return {key: leaf.detach().numpy().astype(np.float64) for key, leaf in leaves.items()}
+    return {key: leaf.detach().double().numpy() for key, leaf in leaves.items()}
 
 
 def cast(value: Any, dtype: Any) -> Any:
