@@ -28,22 +28,37 @@ class Layout:
     """How the flat arrays of an output become what ``forward`` returned; filled while ``forward`` runs."""
 
     is_tuple: bool = False
-    values: list[Any] = field(default_factory=list)
+    is_array: list[bool] = field(default_factory=list)
+    """For each output whether it is an array."""
+    others: list[Any] = field(default_factory=list)
+    """Outputs that are no arrays, None in the places of the others."""
     non_differentiable: tuple[bool, ...] = ()
+    """For each array whether it was marked."""
 
     def read(self, output: Any) -> list[Any]:
-        """Take note of an output of ``forward`` and return its arrays."""
+        """Take note of an output of ``forward`` and return its arrays.
+
+        Raises:
+            TypeError: arrays inside another container than a tuple, which torch would not track.
+        """
         self.is_tuple = isinstance(output, tuple)
-        self.values = list(output) if self.is_tuple else [output]
-        arrays = [value for value in self.values if is_tensor(value)]
-        self.values = [None if is_tensor(value) else value for value in self.values]
-        self.is_array = [is_tensor(value) for value in (output if self.is_tuple else [output])]
-        return arrays
+        values = list(output) if self.is_tuple else [output]
+        for i, value in enumerate(values):
+            if not is_tensor(value) and any(map(is_tensor, jax.tree.leaves(value))):
+                raise TypeError(
+                    explain(
+                        f"expected Tensor or tuple of Tensor (got {type(value).__name__}) for return value {i}",
+                        remedy="return the arrays themselves, several of them as a tuple: others have no gradient",
+                    )
+                )
+        self.is_array = [is_tensor(value) for value in values]
+        self.others = [None if is_tensor(value) else value for value in values]
+        return [value for value in values if is_tensor(value)]
 
     def write(self, arrays: Sequence[Any]) -> Any:
         """The output with ``arrays`` in their places."""
         rest = iter(arrays)
-        values = [next(rest) if here else value for here, value in zip(self.is_array, self.values, strict=True)]
+        values = [next(rest) if here else value for here, value in zip(self.is_array, self.others, strict=True)]
         return tuple(values) if self.is_tuple else values[0]
 
 

@@ -73,7 +73,7 @@ class NumpyCubeNotComposable(Function):
     @staticmethod
     def forward(input):
         input_np = np.asarray(input)
-        return jnp.asarray(input_np**3), list(input_np)
+        return jnp.asarray(input_np**3), input_np.tolist()
 
     @staticmethod
     def setup_context(ctx, inputs, output):

@@ -325,6 +325,20 @@ def test_refusals():
         Neither()
     with pytest.raises(RuntimeError, match="both generate_vmap_rule=True and an overridden vmap"):
         Ambiguous.apply(x, x)
+
+    class Listed(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return [x * 2]
+
+    class Number(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, 3
+
+    with pytest.raises(TypeError, match=r"expected Tensor or tuple of Tensor \(got list\) for return value 0"):
+        Listed.apply(x)
+    assert Number.apply(x)[1] == 3
     with pytest.raises(NotImplementedError, match="You must implement the forward function"):
         Function.apply(x)
 
