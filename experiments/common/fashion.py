@@ -48,8 +48,3 @@ def perceptron(images: np.ndarray, hidden: int = 512, **optimizer: object) -> Tr
         ("Linear", hidden, 10),
     )
     return TrainingCase(layers, optimizer=name, hyperparameters=optimizer)
-
-
-def batches_of(x: np.ndarray, y: np.ndarray, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches in the order of the data, the last one smaller if it must be."""
-    return [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]

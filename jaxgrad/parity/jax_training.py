@@ -21,6 +21,9 @@ class JaxTrainer:
         seed: of the initial parameters, drawn in float32 as torch draws them.
         dtype: float32 or float64; float64 turns on JAX's 64-bit mode while it runs.
         scan: whether the batches of one ``run`` are stacked and go through ``train.make_epoch`` as one program.
+
+    Attributes:
+        generator: the random stream behind the initial parameters, for whoever draws batches from it.
     """
 
     def __init__(self, case: TrainingCase, seed: int, dtype: Any = np.float32, *, scan: bool = False):
@@ -29,6 +32,7 @@ class JaxTrainer:
         with self._precision():
             rngs = nn.Rngs(random.manual_seed(seed))
             self.model = nn.Sequential(*(build(kind, args, rngs) for kind, *args in case.layers))
+            self.generator = rngs.generator
             params, buffers = func.extract(self.model)
             tx = getattr(optim, case.optimizer)(**case.hyperparameters)
             params = {name: value.astype(self.dtype) for name, value in params.items()}

@@ -16,6 +16,9 @@ class TorchTrainer:
         case: what to train.
         seed: of the initial parameters, drawn in float32.
         dtype: float32 or float64; the float32 initial parameters are cast.
+
+    Attributes:
+        random_state: of torch's global generator behind the initial parameters (it is put back as it was).
     """
 
     def __init__(self, case: TrainingCase, seed: int, dtype: Any = np.float32):
@@ -23,6 +26,7 @@ class TorchTrainer:
         with torch().random.fork_rng(devices=[]):
             torch().manual_seed(seed)
             layers = [getattr(torch().nn, kind)(*args) for kind, *args in case.layers]
+            self.random_state = torch().get_rng_state()
         self.model = torch().nn.Sequential(*layers).to(self.dtype)
         self.criterion = resolve(case.criterion)
         self.optimizer = getattr(torch().optim, case.optimizer)(self.model.parameters(), **case.hyperparameters)
