@@ -1,7 +1,10 @@
 """What ``torch.autograd`` hides, as values and pure functions.
 
-``backward`` and ``forward`` are the two ways to a gradient: in one go, or with the graph in hand. ``accumulate`` and
-``zero_grad`` are what happens to ``.grad`` between two steps.
+``backward`` is the gradient in one go, ``forward`` the graph in hand, ``grad`` the gradient alone; ``accumulate`` and
+``zero_grad`` are what happens to ``.grad`` between two steps. Hooks and ``retain_grad`` are part of the function that
+is differentiated, ``no_grad`` and its relatives are transforms of it, ``freeze`` and ``requires_grad`` say which leaves
+take part. ``Function`` is an operation with rules of one's own, ``functional`` has the products with Jacobian and
+Hessian, ``gradcheck`` compares with finite differences, ``graph`` shows the computational graph as data.
 """
 
 from jaxgrad.autograd import functional, graph

@@ -24,7 +24,8 @@ def backward(
     Without ``grads`` it is ``zero_grad()`` followed by ``backward()``; with them it is ``backward()`` alone, which adds
     up. ``jax.value_and_grad`` differs in this: a parameter that is not connected to the loss gets zeros there and
     None here (found while tracing, at no cost when the program runs), any output may be pulled back, and the
-    gradient of a complex parameter is the conjugate one.
+    gradient of a complex parameter is the conjugate one. A ``cond`` connects what any of its branches uses, since
+    which one runs is not known while tracing; torch knows the one that ran.
 
     Args:
         loss_fn: ``loss_fn(params, *args) -> loss``; it is called once. Several losses, as a tuple, are summed.
@@ -37,8 +38,8 @@ def backward(
             others have gradient None, or keep what ``grads`` has for them.
 
     Returns:
-        ``(loss, grads)``, or ``((loss, aux), grads)`` with ``has_aux``. ``grads`` has the structure, and the key
-        order, of ``params``.
+        ``(loss, grads)``, or ``((loss, aux), grads)`` with ``has_aux``. ``grads`` has the structure of ``params``,
+        and its order of keys (what ``jit`` returns is sorted, as all its dicts).
 
     Raises:
         RuntimeError: "grad can be implicitly created only for scalar outputs"; "Mismatch in shape: grad_output[0]

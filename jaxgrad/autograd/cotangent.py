@@ -29,6 +29,11 @@ def _varying(value: Any) -> frozenset[str]:
     return getattr(getattr(jax.typeof(value), "mat", None), "varying", frozenset())
 
 
+def conjugated(value: Array) -> Array:
+    """From torch's gradient of a complex value to JAX's, and back; a real one is handed through."""
+    return jnp.conj(value) if jnp.issubdtype(value.dtype, jnp.complexfloating) else value
+
+
 def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Shape], *, batched: bool = False) -> list[Array]:
     """``gradient`` as one array for each output: ones where it is None, cast to the output's dtype.
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.trees import key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
 
@@ -16,8 +18,15 @@ def flatten(
 ) -> tuple["FlatFunction", list[Array]]:
     """The flat function and the leaves of ``params`` as arrays."""
     leaves, tree = jax.tree.flatten(params)
-    leaves = [leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf) for leaf in leaves]
-    return FlatFunction(fn, tree, key_order(params), args, has_aux), leaves
+    return FlatFunction(fn, tree, key_order(params), args, has_aux), [_as_array(leaf) for leaf in leaves]
+
+
+def _as_array(leaf: Any) -> Array:
+    if isinstance(leaf, jax.Array):
+        return leaf
+    if isinstance(leaf, (np.ndarray, np.generic)) and np.issubdtype(leaf.dtype, np.inexact):
+        keep_dtype(leaf.dtype)  # JAX would narrow a float64 array without a word
+    return jnp.asarray(leaf)
 
 
 def trace(

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax.interpreters import ad
 
+from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad.autograd.accumulate import accumulate
-from jaxgrad.autograd.cotangent import Shape, cotangents, shape_of
+from jaxgrad.autograd.cotangent import Shape, conjugated, cotangents, shape_of
 from jaxgrad.autograd.dependence import Leaves, union
 from jaxgrad.autograd.narrow import narrowed
 from jaxgrad.autograd.record import record
@@ -48,6 +49,7 @@ def forward(
 
     Raises:
         RuntimeError: a leaf is an integer: only floating point and complex arrays can require gradients.
+        TypeError: ``fn`` returned no array; a leaf has a 64-bit dtype while JAX's x64 mode is off.
 
     >>> loss, graph = forward(lambda p: (p["w"] ** 2).sum(), {"w": jnp.array([1.0, 3.0]), "unused": jnp.ones(2)})
     >>> graph.backward(retain_graph=True)
@@ -68,6 +70,8 @@ def forward(
         wanted=recorded.wanted,
         connected=recorded.connected,
     )
+    if not recorded.outputs:
+        raise TypeError(explain("fn returned no array to differentiate", remedy="return the loss, or (loss, aux)"))
     out = jax.tree.unflatten(recorded.tree, recorded.outputs)
     graph = Graph(plan, recorded.tree, tuple(range(len(recorded.outputs))), Saved(recorded.pullback))
     return ((out, recorded.aux) if has_aux else out), graph
@@ -156,14 +160,14 @@ class Graph:
         """
         plan, by_output = self._plan, dict(zip(self._outputs, given, strict=True))
         cotangents = [
-            jnp.conj(by_output[i]) if i in by_output else _nothing(shape) for i, shape in enumerate(plan.outputs)
+            conjugated(by_output[i]) if i in by_output else _nothing(shape) for i, shape in enumerate(plan.outputs)
         ]
         reached = union([plan.connected[i] for i in by_output]) & plan.wanted
         leaves: list[Array | None] = [None] * plan.params.num_leaves
         if reached:
             visited = narrowed(pullback, [i in by_output for i in range(len(plan.outputs))])
             for place, grad in zip(plan.leaves, visited(cotangents), strict=True):
-                leaves[place] = jnp.conj(grad) if reached >> place & 1 else None
+                leaves[place] = conjugated(grad) if reached >> place & 1 else None
         return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
 
     def without(self, *trees: PyTree) -> "Graph":

@@ -17,6 +17,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad.autograd.cotangent import conjugated
 
 GradHook: TypeAlias = Callable[[Array], Array | None]
 """``hook(grad) -> grad``; None leaves the gradient as it is."""
@@ -50,10 +51,10 @@ def register_hook(tensor: Array, *hooks: GradHook) -> Array:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
 
     def run(cotangent: Array) -> Array:
-        grad = jnp.conj(cotangent)  # torch's gradient of a complex value
+        grad = conjugated(cotangent)  # torch's gradient of a complex value
         for hook in hooks:
             grad = checked(getattr(hook, "__name__", type(hook).__name__), grad, hook(grad))
-        return jnp.conj(grad)
+        return conjugated(grad)
 
     rule = jax.make_jaxpr(run)(jax.ShapeDtypeStruct(tensor.shape, tensor.dtype))
     return _hooked(rule.jaxpr, rule.consts, tensor)

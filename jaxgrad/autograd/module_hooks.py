@@ -19,6 +19,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad._core.errors import explain
 from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array
+from jaxgrad.autograd.cotangent import conjugated
 from jaxgrad.autograd.hooks import checked
 
 
@@ -259,7 +260,7 @@ def _grad_outputs(module: Any, hooks: Sequence[Callable[..., Any]], cotangents: 
     grads = _with_none(cotangents, 1 + max(cotangents, default=-1))
     for hook in hooks:
         grads = _replaced("Backward pre hook returned an invalid number of grad_output", hook(module, grads), grads)
-    return [jnp.conj(grads[i]) for i in cotangents]
+    return [conjugated(grads[i]) for i in cotangents]
 
 
 def _grad_inputs(
@@ -269,12 +270,12 @@ def _grad_inputs(
     for hook in hooks:
         returned = hook(module, grads, grad_outputs)
         grads = _replaced("Backward hook returned an invalid number of grad_input", returned, grads)
-    return [jnp.conj(grads[i]) for i in inputs]
+    return [conjugated(grads[i]) for i in inputs]
 
 
 def _with_none(cotangents: Tensors, size: int) -> tuple[Any, ...]:
     """Torch's tuple of gradients, conjugated as torch's are; None at the places that have none."""
-    return tuple(jnp.conj(cotangents[i]) if i in cotangents else None for i in range(size))
+    return tuple(conjugated(cotangents[i]) if i in cotangents else None for i in range(size))
 
 
 def _replaced(sentence: str, returned: Any, grads: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -189,6 +189,16 @@ def test_inputs_restrict(inputs):
     assert grads["a"] is None
 
 
+def test_no_array_returned():
+    with pytest.raises(TypeError, match="returned no array"):
+        backward(lambda a: None, jnp.asarray(A))
+
+
+def test_no_silent_narrowing():
+    with pytest.raises(TypeError, match="64-bit mode"):
+        backward(lambda p: p["w"].sum(), {"w": np.ones(2)})
+
+
 def test_unknown_input():
     with pytest.raises(KeyError, match="no such parameter"):
         backward(loss_fn, {"w": jnp.ones(2)}, inputs="v")
