@@ -198,6 +198,14 @@ class DataLoader:
                     )
                 )
             after = None
+        if after is not None and len(after.own) != len(self.own):
+            raise ValueError(
+                explain(
+                    "the epoch before is of another loader",
+                    got=f"{len(after.own)} own generators",
+                    expected=f"{len(self.own)} own generators",
+                )
+            )
         streams = [generator, *(self.own if after is None else after.own)]
         workers = None if after is None or not self.persistent_workers else after.hand_over_workers()
         if after is not None and self.persistent_workers:

@@ -300,6 +300,9 @@ def test_errors_of_its_own():
     loader = data.DataLoader(range(3), shuffle=True, generator=random.manual_seed(0))
     with pytest.raises(TypeError, match=r"loader.epoch\(generator, after=batches\)"):
         loader.epoch(random.manual_seed(0))
+    other, _ = data.DataLoader(range(3)).epoch(random.manual_seed(0))
+    with pytest.raises(ValueError, match="of another loader"):
+        loader.epoch(random.manual_seed(0), after=other)
     with pytest.raises(TypeError, match=r"loader.epoch\(generator\)"):
         iter(data.DataLoader(range(3)))
     with pytest.raises(TypeError, match=r"expected: jaxgrad\.random\.Generator"):
