@@ -84,7 +84,7 @@ def check_differentiable(params: PyTree) -> None:
         if leaf is not None and not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
             raise RuntimeError(
                 explain(
-                    "only Tensors of floating point and complex dtype can require gradients",
+                    "Only Tensors of floating point and complex dtype can require gradients",
                     got=f'"{name}": {describe(leaf)}',
                     remedy="pass integer arrays as arguments of the loss function beside the parameters",
                 )
