@@ -18,7 +18,7 @@ Clipping is the map ``g -> g min(1, max_norm / (norm + 1e-6))``. Under SGD it li
 is always active changes next to nothing, for the same reason. The 1e-6 halves a gradient whose norm is 1e-6. And a
 frozen tensor whose gradient is cleared only after the clip has taken part in the norm, so the others move less.
 
-    python -m experiments run clip_and_freeze          # about 15 s
+    python -m experiments run clip_and_freeze          # about 30 s
     expected: no gradient moves the weight by exactly 0; gradient 0 moves it under momentum, Adam and weight decay
 """
 

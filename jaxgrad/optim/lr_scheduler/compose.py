@@ -307,13 +307,25 @@ class SequentialLR(_Composite):
             states.append(self._step(states[-1]))
         last, begin = self.schedulers[-1], states[-1]
         begin = begin._replace(memory=begin.memory.schedulers[-1])
-        if not last._restarts_at_base:
-            begin = begin._replace(memory=begin.memory._replace(base_lrs=begin.lr))
+        begin = begin._replace(memory=begin.memory._replace(base_lrs=self._effective_bases(last, begin)))
         late = jnp.maximum(count - start, 0)
         tail = last._graph_lrs(late, begin) if field == "lr" else last._graph_momentums(late, begin)
         columns = zip(*(getattr(state, field) for state in states), strict=True)
         pairs = zip(columns, tail, strict=True)
         return tuple(jnp.where(count < start, lookup(column, count), after) for column, after in pairs)
+
+    @staticmethod
+    def _effective_bases(last: LRScheduler, begin: State) -> tuple[Any, ...]:
+        """The base lrs from which a fresh ``last`` gives what this one gives after its restart."""
+        if not last._restarts_at_base:
+            return begin.lr
+        if not last._multiplicative:
+            return begin.memory.base_lrs
+        # A restart takes torch's closed form, which for a few arguments (total_iters=0) is not where it begins afresh.
+        bases = begin.memory.base_lrs
+        fresh = last._construct(State(bases, bases, (), None)).lr
+        triples = zip(bases, begin.lr, fresh, strict=True)
+        return tuple(base if lr is first or first == 0 else base * (lr / first) for base, lr, first in triples)
 
     def _graph_memory(self, memory: _SequentialMemory, epoch: Any = None) -> _SequentialMemory:
         _refuse_epoch(self, epoch)

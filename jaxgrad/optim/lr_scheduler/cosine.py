@@ -55,8 +55,7 @@ class CosineAnnealingLR(LRScheduler):
         return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * memory.last_epoch / self.T_max)) / 2
 
     def _graph_lr(self, count: jax.Array, base_lr: Number, group: int) -> jax.Array:
-        to_the_minimum = self.T_max - count % (2 * self.T_max)
-        return self.eta_min + (base_lr - self.eta_min) * half_cosine(to_the_minimum, self.T_max)
+        return _between(base_lr, self.eta_min, count % (2 * self.T_max), self.T_max)
 
 
 class _RestartMemory(NamedTuple):
@@ -144,7 +143,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def _graph_lr(self, count: jax.Array, base_lr: Number, group: int) -> jax.Array:
         T_cur, T_i = self._position(count)
-        return self.eta_min + (base_lr - self.eta_min) * half_cosine(T_i - T_cur, T_i)
+        return _between(base_lr, self.eta_min, T_cur, T_i)
 
     def _graph_memory(self, memory: _RestartMemory, epoch: Any = None) -> _RestartMemory:
         if epoch is not None:
@@ -157,9 +156,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def _graph_step(self, state: State, epoch: Any) -> State:
         memory = self._graph_memory(state.memory, epoch)
-        weight = half_cosine(memory.T_i - memory.T_cur, memory.T_i)
         bases = self.init().memory.base_lrs
-        lrs = tuple(jnp.asarray(self.eta_min + (base - self.eta_min) * weight, float) for base in bases)
+        lrs = tuple(_between(base, self.eta_min, memory.T_cur, memory.T_i) for base in bases)
         return state._replace(lr=lrs, memory=memory)
 
     def _position(self, count: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -173,3 +171,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         starts = jnp.asarray(restarts, count.dtype)
         n = jnp.searchsorted(starts, count, side="right") - 1
         return count - starts[n], jnp.asarray(periods, float)[n]
+
+
+def _between(base_lr: Number, eta_min: float, steps: Any, period: Any) -> jax.Array:
+    """The cosine from ``base_lr`` at 0 to ``eta_min`` at the period, as weights of both: nothing cancels."""
+    return base_lr * half_cosine(period - steps, period) + eta_min * half_cosine(steps, period)

@@ -13,9 +13,12 @@ Number = Any
 """A Python float, or an array where the base lr is one (``vmap`` over learning rates)."""
 
 
-def lookup(table: Sequence[float], count: jax.Array) -> jax.Array:
+def lookup(table: Sequence[Number], count: jax.Array) -> jax.Array:
     """``table[count]`` for a traced count, nan outside of the table."""
-    values = jnp.asarray(np.asarray([*table, np.nan]), float)
+    if any(isinstance(value, jax.Array) for value in table):
+        values = jnp.stack([jnp.asarray(value, float) for value in (*table, np.nan)])
+    else:
+        values = jnp.asarray(np.asarray([*table, np.nan]), float)
     inside = (count >= 0) & (count < len(table))
     return values[jnp.where(inside, count, len(table))]
 

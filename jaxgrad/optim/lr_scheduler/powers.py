@@ -39,4 +39,4 @@ def half_cosine(remaining: Any, period: Any) -> jax.Array:
     >>> print(half_cosine(1, 1000), (1 + np.cos(np.pi * 999 / 1000)) / 2, (1 + jnp.cos(jnp.pi * 999 / 1000)) / 2)
     2.4673...e-06 2.4673990708...e-06 2.47...e-06
     """
-    return jnp.sin(jnp.pi / 2 * remaining / period) ** 2
+    return jnp.sin(remaining * (jnp.pi / 2 / period)) ** 2

@@ -15,9 +15,9 @@ A schedule can be read in three ways.
   doubles and in torch's order of operations: the numbers are equal to torch's, not close to them.
 * **Inside jit**, ``schedule.value_at(count)`` is the lr after ``count`` steps as a function of a traced integer, in
   JAX's default float dtype; ``schedule`` itself is callable, so that it is an optax schedule. ``step`` and
-  ``get_last_lr`` take a state of arrays as well, so that a scan can carry it. In float32 these are within 5e-7 relative
-  of torch's double (3.4e-7 was the most seen, over 600 steps of random arguments), and the table form within half a
-  unit in the last place.
+  ``get_last_lr`` take a state of arrays as well, so that a scan can carry it. In float32 these are within 1e-6 relative
+  of torch's double (5e-7 was the most seen, over random arguments), and the table form within half a unit in the last
+  place.
 * ``schedule.tabulate(n)`` runs the host form once and looks its numbers up inside jit: for whatever has no closed
   form, and where a float32 must be torch's double correctly rounded.
 """
