@@ -115,7 +115,7 @@ def test_faults(params):
         freeze(params, "features.*")
     with pytest.raises(ValueError, match="a leaf is in two trees"):
         merge(params, params)
-    with pytest.raises(RuntimeError, match="only Tensors of floating point and complex dtype can require gradients"):
+    with pytest.raises(RuntimeError, match="Only Tensors of floating point and complex dtype can require gradients"):
         requires_grad({"ids": jnp.arange(3)}, "ids")
     assert requires_grad({"ids": jnp.arange(3), "w": jnp.ones(1)}, "w") == {"ids": False, "w": True}
 
