@@ -189,9 +189,8 @@ def _between_identities(
     The earlier one must be told of ``grad_output`` too. It gives out zeros in the shape of the output, which the
     later one takes in; their gradient brings it back.
     """
-    # a clone takes what this first run, for the shapes alone, writes into the state of the module
-    scratch = partial(plain.func, clone(module))
-    shapes = jax.eval_shape(lambda: _tensors(_as_tuple(forward(scratch, args))))
+    # the first run is for the shapes alone; a clone takes what it writes into the state of the module
+    shapes = jax.eval_shape(lambda: _tensors(_as_tuple(forward(partial(plain.func, clone(module)), args))))
     inputs = _tensors(args)
     before = jax.make_jaxpr(partial(_grad_outputs, module, hooks.backward_pre))(shapes)
     after = jax.make_jaxpr(partial(_grad_inputs, module, hooks.backward, len(args)))(inputs, shapes)

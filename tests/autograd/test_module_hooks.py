@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from jaxgrad import func, nn, random
 from jaxgrad.autograd import (
@@ -191,3 +192,47 @@ def test_under_vmap_scan_and_second_derivatives(model):
         return (inner**2).sum()
 
     np.testing.assert_allclose(grad(penalty, params, allow_unused=True)["2.weight"], second[0], rtol=1e-4)
+
+
+class Counting(nnx.Module):
+    def __init__(self):
+        self.calls = nnx.Variable(jnp.zeros((), int))
+        self.scale = nnx.Param(jnp.array(2.0))
+
+    def __call__(self, x):
+        self.calls.set_value(self.calls.get_value() + 1)
+        return x * self.scale.get_value()
+
+
+def test_a_module_with_state_runs_once():
+    """The run that finds out the shapes for a backward hook leaves nothing in the state."""
+    hooked = register_full_backward_hook(Counting(), "", lambda m, gi, go: (gi[0] * 3,))
+
+    def loss(p, x):
+        out, buffers = func.functional_call(hooked, p, x, return_buffers=True)
+        return out.sum(), buffers
+
+    run = jax.jit(lambda p, x: backward(loss, p, x, has_aux=True))
+    (_, buffers), grads = run({"scale": jnp.array(2.0)}, jnp.ones(3))
+    assert int(buffers["calls"]) == 1
+    np.testing.assert_array_equal(grads["scale"], 3.0)
+
+
+def test_modules_in_lists_and_more_than_ten_children():
+    class Many(nnx.Module):
+        def __init__(self):
+            self.blocks = nnx.List([Counting() for _ in range(12)])
+
+        def __call__(self, x):
+            for block in self.blocks:
+                x = block(x) + 1.0
+            return x
+
+    def replaced(m, args, out):
+        return out * 0.0
+
+    many = Many()
+    expected = many(jnp.array(1.0))
+    plain = register_forward_hook(many, "blocks.10", lambda m, args, out: None)
+    assert plain(jnp.array(1.0)) == expected
+    assert register_forward_hook(many, "blocks.10", replaced)(jnp.array(1.0)) == 3.0  # one more block, and its 1
