@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jax import lax
 
 from jaxgrad._core.operations import operation
@@ -190,3 +192,42 @@ def test_an_error_while_it_runs_names_the_operation():
     notes = "\n".join(error.value.__notes__)
     assert "Error detected in PureCallbackBackward" in notes
     assert re.search(where(loss, 1), notes)
+
+
+WRAPPERS = {
+    "plain": lambda f: f,
+    "jit": jax.jit,
+    "checkpoint": jax.checkpoint,
+    "scan": lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=1)[0],
+    "cond": lambda f: lambda x: lax.cond(x.sum() > -1e9, f, lambda x: x, x),
+    "vmap": lambda f: lambda x: jax.vmap(f)(x[None])[0],
+}
+SAFE = {"sin": jnp.sin, "tanh": jnp.tanh, "half": lambda x: x / 2, "sigmoid": jax.nn.sigmoid}
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    before=st.lists(st.tuples(st.sampled_from(sorted(SAFE)), st.sampled_from(sorted(WRAPPERS))), max_size=3),
+    after=st.lists(st.tuples(st.sampled_from(sorted(SAFE)), st.sampled_from(sorted(WRAPPERS))), max_size=3),
+    around=st.sampled_from(sorted(WRAPPERS)),
+    backward=st.booleans(),
+)
+def test_a_planted_fault_is_found_wherever_it_lies(before, after, around, backward):
+    def fault(x):
+        if backward:
+            return jnp.sqrt(x * 0) * 0 + x  # sound in the forward, 0 * inf in the backward
+        return jnp.log(-jnp.exp(x))
+
+    def program(x):
+        for name, wrapper in before:
+            x = WRAPPERS[wrapper](SAFE[name])(x)
+        x = WRAPPERS[around](fault)(x)
+        for name, wrapper in after:
+            x = WRAPPERS[wrapper](SAFE[name])(x)
+        return x.sum()
+
+    with pytest.raises(RuntimeError) as error:
+        detect_anomaly(jax.grad(program))(jnp.array([0.5, 0.7]))
+    first, line = ("Function 'SqrtBackward0'", 2) if backward else ("The forward of 'LogBackward0'", 3)
+    assert str(error.value).startswith(f"{first} returned nan values in its 0th output.")
+    assert re.search(where(fault, line), str(error.value))
