@@ -29,7 +29,8 @@ def _scalars(*, lr: Any, **others: Any) -> dict[str, Any]:
 
 
 def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
-    lr, t, eta = h["lr"], scalars["step"], scalars["eta"]
+    lr, t = h["lr"], scalars["step"]
+    eta = jnp.where(t == 1, lr, scalars["eta"])  # torch makes the state at the first step, with the lr of then
     return {
         "decay": 1 - h["lambd"] * eta,
         "minus_eta": -eta,

@@ -27,10 +27,16 @@ def _init(param: Array, hyperparams: dict[str, Any]) -> RpropState:
 
 
 def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
-    del scalars
     etaminus, etaplus = h["etas"]
     smallest, largest = h["step_sizes"]
-    return {"etaminus": etaminus, "etaplus": etaplus, "smallest": smallest, "largest": largest}, {}
+    return {
+        "first": scalars["step"] == 1,
+        "lr": h["lr"],
+        "etaminus": etaminus,
+        "etaplus": etaplus,
+        "smallest": smallest,
+        "largest": largest,
+    }, {}
 
 
 @lift(init=_init, host=_host)
@@ -38,7 +44,8 @@ def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[
     sign = jnp.sign(grad * state.prev)
     factor = jnp.where(sign > 0, c["etaplus"], jnp.where(sign < 0, c["etaminus"], 1))
     least, most = (c[name].astype(param.dtype) for name in ("smallest", "largest"))
-    step_size = jnp.clip(mul(state.step_size, factor.astype(param.dtype)), least, most)
+    before = jnp.where(c["first"] != 0, c["lr"].astype(param.dtype), state.step_size)
+    step_size = jnp.clip(mul(before, factor.astype(param.dtype)), least, most)
     grad = jnp.where(sign < 0, 0, grad)
     return addcmul(param, jnp.sign(grad), step_size, -1), RpropState(grad, step_size)
 
@@ -74,7 +81,7 @@ def Rprop(
     Differs from ``optax.rprop``, which applies each update one step late.
 
     Args:
-        lr: the size of the first step; read once, in ``init``, as in torch.
+        lr: the size of the first step; read once, at that step, as in torch.
         etas: factors (etaminus, etaplus) on the step size.
         step_sizes: smallest and largest step size.
         capturable, foreach, differentiable: choose no number (see ``jaxgrad.optim.flags``).

@@ -130,7 +130,7 @@ def test_an_lr_that_nobody_takes_is_refused():
         optim.step(tx, {"w": jnp.ones(1)}, {"w": jnp.ones(1)}, (), lr=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name in DENSE if name != "Rprop"])
+@pytest.mark.parametrize("name", DENSE)
 def test_lr_changing_at_every_step(name):
     """As an argument of the step, and in the state: the same as torch's param_groups."""
     kwargs, steps = OPTIONS.get(name, {}), 30
@@ -140,7 +140,7 @@ def test_lr_changing_at_every_step(name):
     present = {key: np.ones(steps, bool) for key in params}
     ours = harness.jax_run(name, kwargs, params, grads, "float64", lrs=lrs)
     in_state = harness.jax_run(name, kwargs, params, grads, "float64", lrs=lrs, present=present)
-    assert harness.distance(ours, theirs, params) < 1e-12 or name == "ASGD"
+    assert harness.distance(ours, theirs, params) < 1e-12
     assert harness.distance(in_state, theirs, params) < 1e-12
 
 
@@ -243,7 +243,7 @@ def test_bfloat16_parameters_keep_bfloat16_state(name):
     # torch's addition rounds once more in the elements that do not fill a vector register
     same = np.concatenate([np.ravel(np.asarray(arrays[k], np.float64) == theirs[k]) for k in arrays])
     far = max(np.abs(np.asarray(arrays[k], np.float64) - theirs[k]).max() for k in arrays)
-    assert np.mean(same) > (0.6 if name in ("SGD", "Adafactor", "Muon") else 0.95) and far < 0.1
+    assert np.mean(same) > (0.6 if name in ("SGD", "RMSprop", "ASGD", "Adafactor", "Muon") else 0.95) and far < 0.1
 
 
 def _bfloat16(value):
