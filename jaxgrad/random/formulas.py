@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 XP = ModuleType
@@ -34,7 +35,7 @@ _COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 _SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)  # pi / 4 in three parts
 _SQRT_HALF = 0.707106781186547524
-TWO_PI = _F32(2 * np.pi)
+_TWO_PI = _F32(2 * np.pi)
 U24 = _F32(2.0**-24)
 LOW24 = np.uint32(2**24 - 1)
 
@@ -44,20 +45,21 @@ def bits(xp: XP, x: Any, dtype: Any) -> Any:
     return x.view(dtype) if xp is np else jax.lax.bitcast_convert_type(x, dtype)
 
 
-def fma32(xp: XP, x: Any, y: Any, z: Any) -> Any:
+def fma32(xp: XP, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
     """``x * y + z`` rounded once to float32.
 
     The product is exact in float64 and the sum rounds there first; rounding again to float32 goes wrong only where
-    the first rounding fell exactly half-way between two float32. There the sum is first rounded to odd.
+    the first rounding fell exactly half-way between two float32. There the sum is first rounded to odd. ``fits`` says
+    that the sum is known to fit into float64, so that there is no first rounding.
     """
-    product = x.astype(_F64) * y if xp is np else x.astype(_F64) * y.astype(_F64)
-    z = z.astype(_F64)
-    total = product + z
+    product, z, total = _in_float64(x, y, z)
+    if fits:
+        return total.astype(_F32)
     pattern = bits(xp, total, np.int64)
-    doubtful = ((pattern & _BELOW) == _HALFWAY) | (xp.abs(total) < _LEAST_NORMAL)
-    if xp is np:
-        if not doubtful.any():
-            return total.astype(_F32)
+    doubtful = (pattern & _BELOW) == _HALFWAY
+    if xp is np and not doubtful.any() and np.abs(total).min(initial=1) >= _LEAST_NORMAL:
+        return total.astype(_F32)
+    doubtful = doubtful | (xp.abs(total) < _LEAST_NORMAL)
     back = total - product
     error = (product - (total - back)) + (z - back)  # what the sum lost, exactly
     outward = (error > 0) == (total > 0)
@@ -65,7 +67,27 @@ def fma32(xp: XP, x: Any, y: Any, z: Any) -> Any:
     return xp.where(doubtful, bits(xp, odd, _F64), total).astype(_F32)
 
 
-Fma = Callable[[Any, Any, Any], Any]
+def _in_float64(x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+    """The product, z and their sum."""
+    product, z = x.astype(_F64) * y.astype(_F64), z.astype(_F64)
+    return product, z, product + z
+
+
+class QuickFma:
+    """``fma32`` in JAX without the repair: ``doubtful`` tells afterwards where one of many was half-way."""
+
+    def __init__(self) -> None:
+        self.doubtful: Any = False
+
+    def __call__(self, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
+        """``x * y + z``, rounded to float64 and then to float32."""
+        _, _, total = _in_float64(x, y, z)
+        if not fits:
+            self.doubtful = ((bits(jnp, total, np.int64) & _BELOW) == _HALFWAY) | self.doubtful
+        return total.astype(_F32)
+
+
+Fma = Callable[..., Any]
 Round = Callable[[Any], Any]
 
 
@@ -95,7 +117,7 @@ def log32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> Any:
     y = rounded(_horner(f, _LOG, fma) * f)
     y = fma(y, z, rounded(e * _F32(-2.12194440e-4)))
     y = y - z * _F32(0.5)
-    return fma(e, _F32(0.693359375), rounded(f + y))
+    return fma(e, _F32(0.693359375), rounded(f + y), fits=True)  # 15 bits and a multiple of 2**-48
 
 
 def sincos32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> tuple[Any, Any]:
@@ -104,7 +126,7 @@ def sincos32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> tuple[Any, An
     j = (j + np.int32(1)) & np.int32(~1)
     octant = j.astype(_F32)
     for part in _QUARTER_PI:
-        x = fma(octant, _F32(-part), x)
+        x = fma(octant, _F32(-part), x, fits=True)  # multiples of 2**-48 below 8
     z = rounded(x * x)
     cos = fma(rounded(_horner(z, _COS, fma) * z), z, rounded(z * _F32(-0.5))) + _F32(1)
     sin = fma(rounded(_horner(z, _SIN, fma) * z), x, x)
@@ -115,24 +137,25 @@ def sincos32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> tuple[Any, An
     return sin, cos
 
 
+def box_muller32(
+    xp: XP, first: Any, second: Any, mean: Any, std: Any, fma: Fma, rounded: Round = _as_is
+) -> tuple[Any, Any]:
+    """The cosine and the sine half of normals from the words of the radius and those of the angle."""
+    radius = xp.sqrt(_F32(-2) * log32(xp, _F32(1) - u24(first), fma, rounded))
+    sin, cos = sincos32(xp, rounded(_TWO_PI * u24(second)), fma, rounded)
+    return fma(rounded(radius * cos), std, mean), fma(rounded(radius * sin), std, mean)
+
+
 def uniform32(xp: XP, words: Any, low: Any, span: Any) -> Any:
     """``fma(u, span, low)`` of the low 24 bits of each word; float32."""
     u = u24(words)
     return u if xp is np and (low, span) == (0, 1) else fma32(xp, u, span, low)
 
 
-def normal32(xp: XP, words: Any, mean: Any, std: Any) -> Any:
-    """Box-Muller on full groups of 16: words (16 * k,) to float32 (16 * k,)."""
-    fma = partial(fma32, xp)
-    first, second = (words.reshape(-1, 2, 8)[:, half].reshape(-1) for half in (0, 1))
-    if xp is not np:  # one pass over contiguous halves, or XLA recomputes all of it for every slice
-        first, second = jax.lax.optimization_barrier((first, second))
-    radius = xp.sqrt(_F32(-2) * log32(xp, _F32(1) - u24(first), fma))
-    sin, cos = sincos32(xp, TWO_PI * u24(second), fma)
-    halves = fma(radius * cos, std, mean), fma(radius * sin, std, mean)
-    if xp is not np:
-        halves = jax.lax.optimization_barrier(halves)
-    return xp.stack([half.reshape(-1, 8) for half in halves], axis=1).reshape(-1)
+def normal32(words: np.ndarray, mean: Any, std: Any) -> np.ndarray:
+    """Box-Muller on full groups of 16 in numpy: words (16 * k,) to float32 (16 * k,)."""
+    groups = words.reshape(-1, 2, 8)
+    return np.stack(box_muller32(np, groups[:, 0], groups[:, 1], mean, std, partial(fma32, np)), axis=1).ravel()
 
 
 def u24(words: Any) -> Any:

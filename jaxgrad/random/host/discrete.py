@@ -139,7 +139,7 @@ def _by_search(stream: Stream, weights: np.ndarray, num_samples: int) -> np.ndar
     """Where each uniform falls in the running sum of the weights."""
     weights = weights.astype(np.float32) if weights.dtype.name in HALVES else weights
     for bad, words in (
-        (weights < 0, "encountering probability entry < 0"),
+        (~(weights >= 0), "encountering probability entry < 0"),
         (~np.isfinite(weights), "encountering probability entry = infinity or NaN"),
     ):
         if bad.any():

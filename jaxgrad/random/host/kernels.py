@@ -16,7 +16,7 @@ import numpy as np
 from jaxgrad.random import formulas, mt19937
 from jaxgrad.random.generator import WORDS
 
-FEW = 1 << 12  # below this numpy is as fast
+FEW, MANY = 1 << 12, 1 << 15  # below FEW numpy is as fast; below MANY where a formula is a pass or two
 SMALL, LARGE = 10240, 1 << 18
 _F32, _I32 = np.float32, np.int32
 Kernel = Callable[..., Any]
@@ -114,12 +114,12 @@ def _reproduces(kernel: Kernel, size: int) -> bool:
     """Whether compiled code rounds as torch does: every operation of it shows in a chunk of random words."""
     words = np.random.Generator(np.random.MT19937(0)).integers(0, 1 << 32, size=size, dtype=np.uint32)
     mean, std = _F32(0.123456), _F32(1.2345678)
-    exact = formulas.normal32(np, words[:SMALL], mean, std)
+    exact = formulas.normal32(words[:SMALL], mean, std)
     return bool(np.array_equal(_interleaved(kernel, words, mean, std)[:SMALL], exact))
 
 
 def _normal_halves(first: Any, second: Any, mean: Any, std: Any, zero: Any) -> tuple[Any, Any]:
-    """``formulas.normal32`` on the two halves of all groups, in plain float32.
+    """``formulas.box_muller32`` in plain float32.
 
     ``zero`` is 0, which the compiler does not know: it keeps a product that torch rounds out of a fused addition.
     """
@@ -127,13 +127,11 @@ def _normal_halves(first: Any, second: Any, mean: Any, std: Any, zero: Any) -> t
     def rounded(x: Any) -> Any:
         return formulas.bits(jnp, formulas.bits(jnp, x, _I32) ^ zero, _F32)
 
-    def fma(x: Any, y: Any, z: Any) -> Any:
+    def fma(x: Any, y: Any, z: Any, fits: bool = False) -> Any:
+        del fits
         return x * y + z
 
-    log = formulas.log32(jnp, _F32(1) - formulas.u24(first), fma, rounded)
-    radius = jnp.sqrt(_F32(-2) * log)
-    sin, cos = formulas.sincos32(jnp, rounded(formulas.TWO_PI * formulas.u24(second)), fma, rounded)
-    return fma(rounded(radius * cos), std, mean), fma(rounded(radius * sin), std, mean)
+    return formulas.box_muller32(jnp, first, second, mean, std, fma, rounded)
 
 
 def _padded(words: np.ndarray, size: int) -> np.ndarray:

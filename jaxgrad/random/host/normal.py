@@ -71,14 +71,14 @@ def _groups32(stream: Stream, n: int, mean: np.float32, std: np.float32, *, left
     values = np.empty(n, np.float32)
     values[:full] = _transformed(words[:full], mean, std)
     if rest:
-        values[n - GROUP :] = formulas.normal32(np, stream.words(GROUP), mean, std)
+        values[n - GROUP :] = formulas.normal32(stream.words(GROUP), mean, std)
     return values
 
 
 def _transformed(words: np.ndarray, mean: np.float32, std: np.float32) -> np.ndarray:
     if words.size >= kernels.FEW and (values := kernels.normal(words, mean, std)) is not None:
         return values
-    return formulas.normal32(np, words, mean, std)
+    return formulas.normal32(words, mean, std)
 
 
 def _groups64(stream: Stream, n: int, mean: float, std: float) -> np.ndarray:
