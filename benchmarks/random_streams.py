@@ -4,8 +4,8 @@
 
 Three columns: torch filling a tensor it has; ours called from Python (the host path, which also makes a JAX array);
 and ours inside one jitted program, generator in and out. Every time is the best of several calls, since a shared
-machine only ever adds to it. The values of all three are equal, which is checked before they are timed. The file is not named
-random.py because a script's folder comes first on its import path.
+machine only ever adds to it. The values of all three are equal, which is checked before they are timed. The file is
+not named random.py because a script's folder comes first on its import path.
 """
 
 import argparse

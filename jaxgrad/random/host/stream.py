@@ -67,11 +67,8 @@ class Stream:
 
     def uniforms(self, n: int, low: np.float32, span: np.float32) -> np.ndarray:
         """``fma(u, span, low)`` of the next ``n`` words, float32 (n,)."""
-        plain = (low, span) == (0, 1)
-        if (
-            n >= (kernels.MANY if plain else kernels.FEW)
-            and (values := kernels.uniform(self._state, n, low, span)) is not None
-        ):
+        least = kernels.MANY if (low, span) == (0, 1) else kernels.FEW
+        if n >= least and (values := kernels.uniform(self._state, n, low, span)) is not None:
             self._fresh = False
             return values
         return formulas.uniform32(np, self.words(n), low, span)
