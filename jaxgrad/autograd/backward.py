@@ -43,7 +43,7 @@ def backward(
 
     Raises:
         RuntimeError: "grad can be implicitly created only for scalar outputs"; "Mismatch in shape: grad_output[0]
-            has a shape of ..."; "element 0 of tensors does not require grad and does not have a grad_fn"; "only
+            has a shape of ..."; "element 0 of tensors does not require grad and does not have a grad_fn"; "Only
             Tensors of floating point and complex dtype can require gradients". As in torch.
 
     >>> import jax.numpy as jnp

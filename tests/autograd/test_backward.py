@@ -125,7 +125,7 @@ A = np.array([2.0, 3.0], np.float32)
         (lambda: backward(lambda a: a.sum(), A, inputs=[]), lambda a: a.sum().backward(inputs=[])),
         (
             lambda: backward(lambda a: a.sum() * 1.0, np.array([1, 2])),
-            lambda a: setattr(torch.tensor([1, 2]), "requires_grad", True),
+            lambda a: torch.nn.Parameter(torch.tensor([1, 2])),
         ),
     ],
     ids="scalar shape scalar_shape complex_gradient detached integer second count complex inputs dtype".split(),
