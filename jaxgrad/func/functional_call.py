@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 
 from jaxgrad._core.errors import describe, explain
+from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array, Buffers
 from jaxgrad.func.extract import named_variables
 
@@ -52,7 +53,7 @@ def functional_call(
     Source: torch/_functorch/functional_call.py.
     """
     values = _merge(parameter_and_buffer_dicts)
-    bound = nnx.clone(module)
+    bound: Any = clone(module)
     variables = dict(named_variables(bound))
     _check(type(module).__name__, values, variables, strict)
     _bind(bound, variables, values, tie_weights)

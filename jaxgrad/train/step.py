@@ -30,8 +30,8 @@ def make_train_step(loss_fn: LossFn, tx: optax.GradientTransformation, *, donate
             old state cannot be used afterwards.
 
     Returns:
-        A jitted function. ``batch`` is a tuple of arrays, or one array; ``metrics`` has the ``loss`` before the step
-        and whatever the loss function reports.
+        A jitted function. ``batch`` is a tuple or list of arrays, or one array; ``metrics`` has the ``loss`` before the
+        step and whatever the loss function reports.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import optim, train
@@ -52,7 +52,7 @@ def make_train_step(loss_fn: LossFn, tx: optax.GradientTransformation, *, donate
         def loss_and_aux(params: Any, *inputs: Any) -> tuple[Any, Aux]:
             return _with_aux(loss_fn(params, *inputs, **carried))
 
-        inputs = batch if isinstance(batch, tuple) else (batch,)
+        inputs = batch if isinstance(batch, tuple | list) else (batch,)
         (loss, aux), grads = autograd.backward(loss_and_aux, state.params, *inputs, has_aux=True)
         params, opt_state = optim.step(tx, state.params, grads, state.opt_state)
         after = TrainState(
@@ -60,7 +60,6 @@ def make_train_step(loss_fn: LossFn, tx: optax.GradientTransformation, *, donate
             opt_state=opt_state,
             buffers=state.buffers if aux.buffers is None else {**state.buffers, **aux.buffers},
             generator=state.generator if aux.generator is None else aux.generator,
-            step=state.step + 1,
         )
         return after, {"loss": loss, **(aux.metrics or {})}
 

@@ -149,3 +149,23 @@ def test_sequential_of_named_modules():
     rngs = nn.Rngs(random.manual_seed(0))
     model = nn.Sequential(OrderedDict(first=nn.Linear(2, 3, rngs=rngs), act=nn.ReLU()))
     assert list(func.extract(model)[0]) == ["first.weight", "first.bias"]
+
+
+def test_twelve_layers_run_in_their_order():
+    """ "10" sorts before "2"; the layers and the parameters keep the order in which they were given."""
+
+    class Affine(nn.Module):
+        def __init__(self, factor):
+            self.factor = nn.Parameter(jnp.array(float(factor)))
+
+        def forward(self, x):
+            return x * self.factor.get_value() + 1
+
+    model = nn.Sequential(*(Affine(i % 3 + 1) for i in range(12)))
+    params, _ = func.extract(model)
+    assert list(params) == [f"{i}.factor" for i in range(12)]
+    expected = 1.0
+    for i in range(12):
+        expected = expected * (i % 3 + 1) + 1
+    assert float(model(jnp.array(1.0))) == expected
+    assert float(func.functional_call(model, params, jnp.array(1.0))) == expected
