@@ -71,6 +71,6 @@ def round_to(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return values.astype(dtype)
 
 
-def as_float(value: Any, dtype: np.dtype) -> float:
+def as_float(value: float, dtype: np.dtype) -> float:
     """A Python number as ``dtype`` holds it, exactly representable as a float again."""
-    return float(round_to(np.array(value, np.float64), dtype))
+    return value if dtype == np.float64 else float(round_to(np.array(value, np.float64), dtype))

@@ -1,5 +1,6 @@
 """Integers on the host: ``random_``, ``randint`` and permutations."""
 
+import math
 import warnings
 
 import numpy as np
@@ -14,7 +15,7 @@ BIG_PERMUTATION = (2**32 - 1) // 20
 
 def random_(stream: Stream, shape: Shape, low: int | None, high: int | None, dtype: np.dtype) -> np.ndarray:
     """``random_()``, ``random_(from, None)`` and ``random_(from, to)``."""
-    n = int(np.prod(shape, dtype=np.int64))
+    n = math.prod(shape)
     if low is None and high is None:
         return _whole_range(stream, n, dtype).reshape(shape)
     return between(stream, n, *bounds(low or 0, high, dtype), dtype).reshape(shape)

@@ -17,7 +17,7 @@ GROUP = 16
 
 def normal(stream: Stream, shape: Shape, mean: float, std: float, dtype: np.dtype) -> np.ndarray:
     """Fewer than 16 values come as pairs in double precision, more in groups of 16."""
-    n = int(np.prod(shape, dtype=np.int64))
+    n = math.prod(shape)
     if n < GROUP:
         values = round_to(fma64(scalar_normals(stream, n), np.float64(std), np.float64(mean)), dtype)
     elif dtype == np.float64:
