@@ -11,10 +11,11 @@ Equal to torch 2.13 bit for bit, values and state bytes, on x86-64 CPUs with AVX
 verified on XLA's CPU backend. What is not:
 
 - ``multinomial`` without replacement orders equal keys by index, torch by the accidents of a partial sort: 14 of
-  100,000 positions for 5,000 of 1e5 float32 categories, more often in 16 bits. One sample, replacement and float64 are exact.
+  100,000 positions for 5,000 of 1e5 float32 categories, more often in 16 bits. One sample, replacement and
+  float64 are exact.
 - ``nn.init.orthogonal`` draws exactly; its QR factorisation differs by 1e-6 (float32) or 1e-15 (float64).
-- ``nn.init.trunc_normal`` on narrow ranges compares a float32 logarithm that may differ in its last bit, so that a decision
-  could flip; none did in 1.2e7 draws.
+- ``nn.init.trunc_normal`` on narrow ranges compares a float32 logarithm that may differ in its last bit, so that a
+  decision could flip; none did in 1.2e7 draws.
 - Where float32 is subnormal (below 1.2e-38), XLA flushes to zero inside programs.
 - Tensors that are not contiguous are filled in memory order by torch; arrays here have no strides.
 - Few normals (below 16), float64 and the distributions built on logarithms take the C library's functions; inside a

@@ -204,8 +204,8 @@ def multinomial(
     """Indices drawn with the weights in ``input``: ``torch.multinomial(input, num_samples, replacement)``.
 
     Bit for bit with replacement, for one sample, and in float64. Without replacement the categories are ranked by
-    weight / exponential: equal keys, rare in float32 (14 of 100,000 positions, 5,000 drawn of 1e5 categories) and common in
-    16 bits, are ordered by index here and by the accidents of a partial sort in torch.
+    weight / exponential: equal keys, rare in float32 (14 of 100,000 positions, 5,000 drawn of 1e5 categories) and
+    common in 16 bits, are ordered by index here and by the accidents of a partial sort in torch.
 
     Args:
         generator: where the stream stands.
