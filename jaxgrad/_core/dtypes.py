@@ -34,29 +34,3 @@ def keep_dtype(dtype: Any) -> np.dtype:
             )
         )
     return np.dtype(wanted)
-
-
-_TORCH_NAMES = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "float32": "Float",
-    "float64": "Double",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}
-
-
-def torch_name(dtype: Any) -> str:
-    """The name torch's sentences use for a dtype: ``float64`` is ``Double``.
-
-    >>> torch_name(jnp.float32)
-    'Float'
-    """
-    name = jnp.dtype(dtype).name
-    return _TORCH_NAMES.get(name, name)

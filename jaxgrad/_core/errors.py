@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import PyTree
 
@@ -69,13 +70,29 @@ def check_matching_grads(params: PyTree, grads: PyTree, *, what: str = "grads") 
         grad = got[name]
         if grad is None:
             continue
-        if np.shape(grad) != np.shape(leaf):
-            sentence = "assigned grad has data of a different size"
-        elif jnp.result_type(grad) != jnp.result_type(leaf):
-            sentence = "assigned grad has data of a different type"
-        else:
-            continue
-        raise RuntimeError(explain(sentence, got=f'"{name}": {describe(grad)}', expected=describe(leaf)))
+        check_grad_fits(name, grad, leaf)
+
+
+def check_grad_fits(name: str, grad: Any, leaf: Any) -> None:
+    """Raise unless a gradient has the shape and dtype of what it belongs to, in torch's words for ``p.grad = grad``.
+
+    Raises:
+        RuntimeError: it has not.
+    """
+    if np.shape(grad) != np.shape(leaf):
+        sentence = (
+            f"attempting to assign a gradient of size '{list(np.shape(grad))}' to a tensor of size "
+            f"'{list(np.shape(leaf))}'. Please ensure that the gradient and the tensor are the same size"
+        )
+    elif jnp.result_type(grad) != jnp.result_type(leaf):
+        sentence = (
+            f"attempting to assign a gradient with dtype '{c_name(jnp.result_type(grad))}' to a tensor with grad_dtype "
+            f"'{torch_name(jnp.result_type(leaf))}'. The gradient must match the tensor's grad_dtype (defaults to the "
+            "tensor's dtype)."
+        )
+    else:
+        return
+    raise RuntimeError(explain(sentence, got=f'"{name}": {describe(grad)}', expected=describe(leaf)))
 
 
 def check_differentiable(params: PyTree) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxgrad._core.errors import describe, explain, quoted
+from jaxgrad._core.errors import check_grad_fits, explain, quoted
 from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import PyTree
 
@@ -30,6 +29,7 @@ def accumulate(grads: PyTree, more: PyTree) -> PyTree:
     Raises:
         RuntimeError: the trees have different names, or a leaf another shape or dtype.
 
+    >>> import numpy as np
     >>> accumulate({"w": 1.0, "b": None, "unused": None}, {"w": 2.0, "b": 5.0, "unused": None})
     {'w': 3.0, 'b': 5.0, 'unused': None}
     """
@@ -53,6 +53,7 @@ def zero_grad(grads: PyTree, set_to_none: bool = True) -> PyTree:
     Returns:
         A tree with the names of ``grads``.
 
+    >>> import numpy as np
     >>> zero_grad({"w": np.ones(2), "b": None})
     {'w': None, 'b': None}
     >>> zero_grad({"w": np.ones(2), "b": None}, set_to_none=False)
@@ -68,13 +69,8 @@ def zero_grad(grads: PyTree, set_to_none: bool = True) -> PyTree:
 def _add(name: str, grad: Any, more: Any) -> Any:
     if grad is None or more is None:
         return more if grad is None else grad
-    if np.shape(grad) != np.shape(more):
-        sentence = "assigned grad has data of a different size"
-    elif jnp.result_type(grad) != jnp.result_type(more):
-        sentence = "assigned grad has data of a different type"
-    else:
-        return grad + more
-    raise RuntimeError(explain(sentence, got=f'"{name}": {describe(more)}', expected=describe(grad)))
+    check_grad_fits(name, more, grad)
+    return grad + more
 
 
 def _check_names(grads: PyTree, more: PyTree) -> None:

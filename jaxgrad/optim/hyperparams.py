@@ -8,12 +8,10 @@ are numbered through in the order in which they are found.
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array, PyTree
+from jaxgrad._core.types import PyTree
 from jaxgrad.optim.optimizer import OptimizerState, ParamGroup
-from jaxgrad.optim.precision import pack, unpack
 
 
 def is_optimizer_state(node: Any) -> bool:
@@ -27,6 +25,8 @@ def find_states(state: PyTree) -> list[OptimizerState]:
     Raises:
         ValueError: there is none.
     """
+    if hasattr(state, "opt_state"):
+        return find_states(state.opt_state)
     found = [node for node in jax.tree.leaves(state, is_leaf=is_optimizer_state) if is_optimizer_state(node)]
     if not found:
         raise ValueError(explain("no state of a jaxgrad optimizer in this tree", got=type(state).__name__))
@@ -36,16 +36,18 @@ def find_states(state: PyTree) -> list[OptimizerState]:
 def get_hyperparams(state: PyTree) -> list[dict[str, Any]]:
     """The hyper-parameters of every group as Python floats, torch's ``optimizer.param_groups``.
 
+    >>> import jax.numpy as jnp
     >>> from jaxgrad import optim
     >>> get_hyperparams(optim.SGD(lr=0.1).init({"w": jnp.ones(1)}))
     [{'dampening': 0.0, 'lr': 0.1, 'momentum': 0.0, 'weight_decay': 0.0}]
     """
-    return [jax.tree.map(unpack, group.hyperparams) for found in find_states(state) for group in found.param_groups]
+    return [group.hyperparams.unpacked() for found in find_states(state) for group in found.param_groups]
 
 
 def get_lr(state: PyTree) -> list[float]:
     """The learning rate of every group: ``[group["lr"] for group in optimizer.param_groups]``.
 
+    >>> import jax.numpy as jnp
     >>> from jaxgrad import optim
     >>> get_lr(optim.Adam().init({"w": jnp.ones(1)}))
     [0.001]
@@ -68,11 +70,14 @@ def set_hyperparams(state: PyTree, group: int | None = None, **values: Any) -> P
         KeyError: no group has such a hyper-parameter, or such an index.
         ValueError: a list of another length than there are groups, or a momentum that has no buffer.
 
+    >>> import jax.numpy as jnp
     >>> from jaxgrad import optim
     >>> state = optim.Adam().init({"w": jnp.ones(1)})
     >>> get_hyperparams(set_hyperparams(state, lr=0.5, betas=(0.8, 0.99)))
     [{'betas': (0.8, 0.99), 'eps': 1e-08, 'lr': 0.5, 'weight_decay': 0.0}]
     """
+    if hasattr(state, "opt_state"):
+        return state.replace(opt_state=set_hyperparams(state.opt_state, group, **values))
     found = find_states(state)
     count = sum(len(each.param_groups) for each in found)
     if group is not None and not -count <= group < count:
@@ -100,30 +105,15 @@ def set_hyperparams(state: PyTree, group: int | None = None, **values: Any) -> P
 def _replaced(state: OptimizerState, values: list[dict[str, Any]]) -> OptimizerState:
     groups = []
     for group, changes in zip(state.param_groups, values, strict=True):
+        hyperparams = group.hyperparams
         for name, value in changes.items():
-            if name not in group.hyperparams:
-                raise KeyError(explain(f"no hyper-parameter {name!r}", expected=", ".join(sorted(group.hyperparams))))
+            if name not in hyperparams.names:
+                raise KeyError(explain(f"no hyper-parameter {name!r}", expected=", ".join(hyperparams.names)))
             if name == "momentum":
                 _check_buffers(state, value)
-        changed = {name: _packed_like(group.hyperparams[name], value) for name, value in changes.items()}
-        groups.append(ParamGroup(group.hyperparams | changed, group.scalars))
+            hyperparams = hyperparams.replace(name, value)
+        groups.append(ParamGroup(hyperparams, group.scalars))
     return OptimizerState(state.state, tuple(groups))
-
-
-def _packed_like(old: Any, value: Any) -> Any:
-    if isinstance(old, tuple):
-        return tuple(_packed_like(part, new) for part, new in zip(old, value, strict=True))
-    if old is None or value is None:
-        if old is not None or value is not None:
-            raise ValueError(explain("None cannot become a number in a running state, nor a number None"))
-        return None
-    return _broadcast(pack(value), old)
-
-
-def _broadcast(packed: Array, old: Array) -> Array:
-    """The same number for every member of an ensemble, whose states have a leading axis."""
-    missing = old.ndim - packed.ndim
-    return packed if missing <= 0 else jnp.broadcast_to(packed.reshape((1,) * missing + packed.shape), old.shape)
 
 
 def _check_buffers(state: OptimizerState, momentum: Any) -> None:

@@ -17,7 +17,8 @@ from jaxgrad._core.trees import is_none
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim.checks import check_lr
 from jaxgrad.optim.optimizer import Optimizer, OptimizerState, ParamGroup, step
-from jaxgrad.optim.precision import double_precision, pack, widen
+from jaxgrad.optim.packed import Packed
+from jaxgrad.optim.precision import double_precision
 from jaxgrad.optim.strong_wolfe import strong_wolfe
 
 Closure = Callable[[PyTree], tuple[Array, Grads]]
@@ -141,13 +142,13 @@ def LBFGS(
     def init_fn(params: PyTree) -> OptimizerState:
         if not jax.tree.leaves(params):
             raise ValueError("optimizer got an empty parameter list")
-        return OptimizerState(_empty(_flat(params), history_size), (ParamGroup(jax.tree.map(pack, start), {}),))
+        return OptimizerState(_empty(_flat(params), history_size), (ParamGroup(Packed.of(start), {}),))
 
     def descend(closure: Closure, params: PyTree, state: OptimizerState, *, lr: Any = None) -> Any:
         (group,) = state.param_groups
         x = _flat(params)
         with double_precision():
-            h = jax.tree.map(widen, group.hyperparams) | ({} if lr is None else {"lr": jnp.asarray(lr).reshape(())})
+            h = group.hyperparams.widened() | ({} if lr is None else {"lr": jnp.asarray(lr).reshape(())})
             h = {name: value.astype(x.dtype) for name, value in h.items()}
         restore = _unflattener(params)
 
@@ -172,7 +173,7 @@ def LBFGS(
     ) -> tuple[PyTree, OptimizerState]:
         del updates, extra
         if params is None:
-            raise ValueError(optax._src.base.NO_PARAMS_MSG)
+            raise ValueError("update() needs the parameters: tx.update(grads, state, params)")
         if closure is None:
             raise TypeError(_needs_closure())
         _, moved, state = descend(closure, params, state, lr=lr)

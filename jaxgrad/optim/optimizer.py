@@ -30,7 +30,8 @@ from jaxgrad._core.trees import is_none, path_name
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim.arithmetic import arithmetic_dtype
 from jaxgrad.optim.groups import resolve, selection_of
-from jaxgrad.optim.precision import double_precision, pack, widen
+from jaxgrad.optim.packed import Packed
+from jaxgrad.optim.precision import double_precision
 
 Constants = dict[str, Array]
 """The numbers of one step: float64 scalars, or vectors with an entry for each parameter of the group."""
@@ -42,8 +43,8 @@ Scalars = dict[str, Array]
 class ParamGroup(NamedTuple):
     """What changes of one of torch's ``param_groups``."""
 
-    hyperparams: dict[str, Any]
-    """``{"lr": ..., "betas": (..., ...)}``, packed; read with ``get_hyperparams``, changed with ``set_hyperparams``."""
+    hyperparams: Packed
+    """``{"lr": ..., "betas": (..., ...)}`` in one array; see ``get_hyperparams`` and ``set_hyperparams``."""
 
     scalars: Scalars
     """``{"step": int32 (n,)}`` and what else torch keeps as one number a parameter."""
@@ -222,7 +223,7 @@ def lift(
             ) -> tuple[PyTree, OptimizerState]:
                 del extra
                 if params is None:
-                    raise ValueError(optax._src.base.NO_PARAMS_MSG)
+                    raise ValueError("update() needs the parameters: tx.update(grads, state, params)")
                 moved, new_state = advance(params, updates, state, lr=lr)
                 treedef: Any = jax.tree.structure(params)
                 rows = zip(treedef.flatten_up_to(updates), jax.tree.leaves(moved), jax.tree.leaves(params), strict=True)
@@ -277,7 +278,7 @@ def _group(selection: Any, hyperparams: dict[str, Any], options: dict[str, Any])
 def _start(spec: _Group, scalars: dict[str, Any], count: int) -> ParamGroup:
     dtype = jnp.result_type(float)
     return ParamGroup(
-        hyperparams=jax.tree.map(pack, spec.hyperparams),
+        hyperparams=Packed.of(spec.hyperparams),
         scalars={"step": jnp.zeros(count, jnp.int32)}
         | {name: jnp.full(count, jnp.asarray(value).reshape(()), dtype) for name, value in scalars.items()},
     )
@@ -297,7 +298,7 @@ def _host_half(host: Callable, group: ParamGroup, lr: Any, present: np.ndarray) 
         return {}, group.scalars
     counted = group.scalars | {"step": group.scalars["step"] + 1}
     with double_precision():
-        hyperparams = jax.tree.map(widen, group.hyperparams)
+        hyperparams = group.hyperparams.widened()
         if lr is not None:
             hyperparams["lr"] = jnp.asarray(lr).reshape(()).astype(jnp.float64)
         wide = {name: vector.astype(jnp.float64) for name, vector in counted.items()}

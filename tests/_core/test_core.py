@@ -51,9 +51,11 @@ def test_gradients_must_fit_their_parameters():
     check_matching_grads(params, {"w": jnp.ones((2, 3)), "b": None})
     with pytest.raises(RuntimeError, match=r'(?s)Missing key\(s\) in grads: "b".*Unexpected key\(s\) in grads: "c"'):
         check_matching_grads(params, {"w": jnp.ones((2, 3)), "c": jnp.ones(3)})
-    with pytest.raises(RuntimeError, match=r"(?s)data of a different size.*float32\[3,2\].*float32\[2,3\]"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)attempting to assign a gradient of size.*float32\[3,2\].*float32\[2,3\]"
+    ):
         check_matching_grads(params, {"w": jnp.ones((3, 2)), "b": None})
-    with pytest.raises(RuntimeError, match="data of a different type"):
+    with pytest.raises(RuntimeError, match="attempting to assign a gradient with dtype"):
         check_matching_grads(params, {"w": jnp.ones((2, 3), jnp.bfloat16), "b": None})
 
 
@@ -64,6 +66,17 @@ def test_sentences_are_torchs():
     with pytest.raises(RuntimeError) as ours:
         check_differentiable({"n": jnp.arange(3)})
     assert str(ours.value).splitlines()[0] == str(theirs.value)
+
+
+def test_a_gradient_that_does_not_fit_gets_torchs_sentence():
+    torch = pytest.importorskip("torch")
+    leaf = torch.ones(2, requires_grad=True)
+    for wrong, ours in ((torch.ones(3), jnp.ones(3)), (torch.ones(2).bfloat16(), jnp.ones(2, jnp.bfloat16))):
+        with pytest.raises(RuntimeError) as theirs:
+            leaf.grad = wrong
+        with pytest.raises(RuntimeError) as raised:
+            check_matching_grads({"p": jnp.ones(2)}, {"p": ours})
+        assert str(theirs.value).startswith(str(raised.value).splitlines()[0])
 
 
 def test_dtypes_are_kept_or_refused(x64):

@@ -274,9 +274,9 @@ def test_accumulate_is_pure_and_checks():
     assert list(total) == ["w", "b"] and grads["b"] is None
     np.testing.assert_array_equal(total["w"], [2.0, 2.0])
     assert accumulate(None, more) is more and accumulate(grads, None) is grads
-    with pytest.raises(RuntimeError, match="assigned grad has data of a different size"):
+    with pytest.raises(RuntimeError, match="attempting to assign a gradient of size"):
         accumulate(grads, {"w": jnp.ones(3), "b": None})
-    with pytest.raises(RuntimeError, match="assigned grad has data of a different type"):
+    with pytest.raises(RuntimeError, match="attempting to assign a gradient with dtype"):
         accumulate(grads, {"w": jnp.ones(2, jnp.bfloat16), "b": None})
     with pytest.raises(RuntimeError, match="do not have the same names"):
         accumulate(grads, {"w": jnp.ones(2)})

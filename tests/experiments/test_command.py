@@ -55,7 +55,7 @@ def test_list_names_every_experiment(capsys):
 
 def test_unknown_name_gets_a_suggestion(capsys):
     assert command.main(["run", "zero_gard"]) == 2
-    assert "Did you mean zero_grad?" in capsys.readouterr().err
+    assert "Did you mean zero_grad" in capsys.readouterr().err
 
 
 def test_missing_data_directory_is_one_sentence(capsys, tmp_path):

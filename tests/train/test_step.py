@@ -106,6 +106,17 @@ def test_state_is_a_value_with_named_parts():
         state.params = {}
 
 
+def test_the_learning_rate_changes_without_a_compilation():
+    tx = optim.SGD(0.5)
+    step = train.make_train_step(lambda params, x: jnp.sum(params["w"] * x), tx)
+    state, _ = step(train.init_state({"w": jnp.zeros(2)}, tx), jnp.ones(2))
+    state = optim.set_hyperparams(state, lr=0.25)
+    assert optim.get_lr(state) == [0.25]
+    state, _ = step(state, jnp.ones(2))
+    np.testing.assert_array_equal(state.params["w"], [-0.75, -0.75])
+    assert step._cache_size() == 1
+
+
 def test_a_parameter_that_the_loss_does_not_use_is_left_alone_with_its_state():
     tx = optim.Adam(weight_decay=0.1)
     params = {"used": jnp.ones(2), "idle": jnp.ones(2)}

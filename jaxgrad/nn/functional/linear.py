@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxgrad._core.dtypes import torch_name
+from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
@@ -91,15 +91,11 @@ def _check(input: Array, weight: Array, bias: Array | None) -> None:
             )
 
 
-_C_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short int"}
-_C_NAMES |= {"int8": "signed char", "uint8": "unsigned char", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
-
-
 def _dtype_sentence(input: Array, other: Array, *, with_bias: bool) -> str:
     """Torch speaks of two kernels: with a bias the fused one."""
     if with_bias:
         return (
             f"mat1 and mat2 must have the same dtype, but got {torch_name(input.dtype)} and {torch_name(other.dtype)}"
         )
-    names = (_C_NAMES.get(each.dtype.name, each.dtype.name) for each in (input, other))
+    names = (c_name(each.dtype) for each in (input, other))
     return f"expected m1 and m2 to have the same dtype, but got: {' != '.join(names)}"

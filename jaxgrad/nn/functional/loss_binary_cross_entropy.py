@@ -12,7 +12,7 @@ operations, so that it stays finite where the loss is not: at x = +-inf the valu
 import jax
 import jax.numpy as jnp
 
-from jaxgrad._core.dtypes import torch_name
+from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import broadcast, torch_size

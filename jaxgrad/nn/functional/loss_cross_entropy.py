@@ -5,7 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxgrad._core.dtypes import torch_name
+from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.activation import log_softmax

@@ -4,7 +4,7 @@ import warnings
 
 import jax.numpy as jnp
 
-from jaxgrad._core.dtypes import torch_name
+from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size

@@ -9,7 +9,7 @@ The mean divides by the weights *of the targets that count*. When none counts it
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.dtypes import torch_name
+from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
