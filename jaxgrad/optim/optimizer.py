@@ -206,7 +206,8 @@ def lift(
                 states = []
                 for spec, names, group, lr_now in zip(specs, members(params), state.param_groups, lrs, strict=True):
                     present = np.array([gradients[name] is not None for name in names])
-                    constants, counted = _host_half(host, group, lr_now, present)
+                    dtypes = {arithmetic_dtype(leaves[name].dtype).name for name in names}
+                    constants, counted = _host_half(host, group, lr_now, present, dtypes)
                     for index, name in enumerate(names):
                         if present[index]:
                             leaves[name], records[name] = _one_tensor(
@@ -292,8 +293,10 @@ def _lr_per_group(lr: Any, count: int) -> list[Any]:
     return list(lr)
 
 
-def _host_half(host: Callable, group: ParamGroup, lr: Any, present: np.ndarray) -> tuple[dict[str, Any], Scalars]:
-    """The constants of this step in every arithmetic dtype, and the scalars of the parameters that have a gradient."""
+def _host_half(
+    host: Callable, group: ParamGroup, lr: Any, present: np.ndarray, dtypes: set[str]
+) -> tuple[dict[str, Any], Scalars]:
+    """The constants of this step in the dtypes of the arithmetic, and the scalars of the parameters with a gradient."""
     if not present.any():
         return {}, group.scalars
     counted = group.scalars | {"step": group.scalars["step"] + 1}
@@ -305,7 +308,7 @@ def _host_half(host: Callable, group: ParamGroup, lr: Any, present: np.ndarray) 
         constants, changed = host(wide, hyperparams)
         narrowed = {
             dtype: {name: jnp.asarray(value).astype(dtype) for name, value in constants.items()}
-            for dtype in ("float32", "float64")
+            for dtype in sorted(dtypes)
         }
         narrowed = jax.lax.optimization_barrier(narrowed)  # once a group, not again inside the loop over each tensor
         counted |= {name: value.astype(counted[name].dtype) for name, value in changed.items()}
