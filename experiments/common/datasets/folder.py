@@ -87,9 +87,9 @@ def read_grey(path: Path, size: tuple[int, int]) -> np.ndarray:
 
     try:
         with Image.open(path) as image:
-            image.verify()  # the checksums, which decoding does not look at; the file must be opened again
-        with Image.open(path) as image:
             pixels = np.asarray(image.convert("L"))
+        with Image.open(path) as image:
+            image.verify()  # the checksums, which decoding does not look at
     except Exception as error:  # image libraries raise whatever their decoders do
         raise DamagedData(path, f"cannot be read as an image: {error}".replace(f" {str(path)!r}", "")) from error
     if pixels.shape != size:
