@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import add, div, lerp, mean, mul, norm, rsqrt
+from jaxgrad.optim.arithmetic import add, div, element, lerp, mean, mul, norm, rsqrt
 from jaxgrad.optim.checks import check, check_one_element
 from jaxgrad.optim.flags import check_flags
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
@@ -67,7 +67,7 @@ def _mean_square(grad: Array, axis: int) -> Array:
 
 
 def _at_least(a: Array, least: Any) -> Array:
-    return jnp.maximum(a, jnp.asarray(least, a.dtype))
+    return jnp.maximum(a, element(jnp.asarray(least), a))
 
 
 def _number(value: Array, c: Constants) -> Array:

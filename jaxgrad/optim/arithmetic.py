@@ -2,7 +2,12 @@
 
 A rule written with them reads like torch's and rounds like torch's: each operation computes in the tensor's
 arithmetic dtype (float32 for the 16-bit ones) and rounds once to the dtype of its first argument. Scalars come in the
-arithmetic dtype. What a compiler still does: fuse a product into a sum, multiply by the inverse of a scalar divisor.
+arithmetic dtype. What a compiler still does in float32: fuse a product into a sum, as torch's kernels do in ``lerp``
+and ``addcmul``; multiply by the inverse of a scalar divisor, as they do not.
+
+Of 16-bit tensors the results are torch's bit for bit wherever its CPU kernels fill whole vector registers. In what is
+left over at the end of a tensor two of its kernels round once more than here: ``add`` after the product with alpha,
+``rsqrt`` after the root.
 """
 
 from typing import TypeAlias
@@ -29,75 +34,107 @@ def _wide(*arrays: Array) -> list[Array]:
     return [array.astype(arithmetic_dtype(array.dtype)) for array in arrays]
 
 
-def _rounded(value: Array, like: Array) -> Array:
+def rounded(value: Array, like: Array) -> Array:
     """The rounding at the end of one operation; a compiler may not drop it, as it may drop a pair of casts."""
-    if value.dtype == like.dtype:
-        return value
-    info = jnp.finfo(like.dtype)
-    return jax.lax.reduce_precision(value, info.nexp, info.nmant).astype(like.dtype)
+    return value if value.dtype == like.dtype else _to_16_bits(value, like.dtype).astype(like.dtype)
+
+
+def _to_16_bits(value: Array, dtype: np.dtype) -> Array:
+    """The nearest numbers that a 16-bit dtype holds, in the dtype of ``value``."""
+    info = jnp.finfo(dtype)
+    normal = jax.lax.reduce_precision(value, info.nexp, info.nmant)
+    if dtype != jnp.float16:
+        return normal
+    step = float(info.smallest_subnormal)  # reduce_precision makes zeros of the subnormal numbers
+    subnormal = _nearest_integer(value / step) * step
+    return jnp.where(jnp.abs(value) < float(info.smallest_normal), subnormal, normal)
+
+
+@jax.custom_jvp
+def _nearest_integer(a: Array) -> Array:
+    return jax.lax.round(a, jax.lax.RoundingMethod.TO_NEAREST_EVEN)
+
+
+@_nearest_integer.defjvp
+def _nearest_integer_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """Derivatives pass a rounding here as they pass ``reduce_precision``."""
+    return _nearest_integer(*primals), tangents[0]
 
 
 def _in_dtype_of(a: Array, value: Scalar) -> Scalar:
     """The scalar of an addition, which torch rounds to the tensor's dtype first; the other operations do not."""
     if a.dtype == arithmetic_dtype(a.dtype):
         return value
-    info = jnp.finfo(a.dtype)
-    return jax.lax.reduce_precision(jnp.asarray(value, jnp.float32), info.nexp, info.nmant)
+    return _to_16_bits(jnp.asarray(value, jnp.float32), a.dtype)
+
+
+def element(value: Array, like: Array) -> Array:
+    """A scalar as an element of a tensor (``torch.full_like(like, value)`` of one element)."""
+    return rounded(value.astype(arithmetic_dtype(like.dtype)), like)
 
 
 def add(a: Array, b: Array, alpha: Scalar) -> Array:
     """``a + alpha * b`` (``a.add(b, alpha=alpha)``)."""
     x, y = _wide(a, b)
-    return _rounded(x + _in_dtype_of(a, alpha) * y, a)
+    return rounded(x + _in_dtype_of(a, alpha) * y, a)
 
 
 def plus(a: Array, value: Scalar) -> Array:
-    """``a + value`` with a scalar (``a.add(value)``)."""
+    """``a + value``, with a tensor or a scalar (``a.add(value)``)."""
     (x,) = _wide(a)
-    return _rounded(x + _in_dtype_of(a, value), a)
+    return rounded(x + _in_dtype_of(a, value), a)
+
+
+def sub(a: Array, b: Array) -> Array:
+    """``a - b`` (``a.sub(b)``)."""
+    x, y = _wide(a, b)
+    return rounded(x - y, a)
 
 
 def mul(a: Array, value: Array) -> Array:
     """``a * value``, with a tensor or a scalar (``a.mul(value)``)."""
     (x,) = _wide(a)
-    return _rounded(x * value.astype(x.dtype), a)
+    return rounded(x * value.astype(x.dtype), a)
 
 
 def div(a: Array, value: Array) -> Array:
     """``a / value``, with a tensor or a scalar (``a.div(value)``)."""
     (x,) = _wide(a)
-    return _rounded(x / value.astype(x.dtype), a)
+    y = value.astype(x.dtype)
+    if x.dtype != a.dtype:
+        y = jnp.where(x == x, y, jnp.nan)  # no scalar any more, by whose inverse a compiler would multiply
+    return rounded(x / y, a)
 
 
 def sqrt(a: Array) -> Array:
     """``a.sqrt()``."""
     (x,) = _wide(a)
-    return _rounded(jnp.sqrt(x), a)
+    return rounded(jnp.sqrt(x), a)
 
 
 def rsqrt(a: Array) -> Array:
     """``a.rsqrt()``."""
     (x,) = _wide(a)
-    return _rounded(jax.lax.rsqrt(x), a)
+    return rounded(jax.lax.rsqrt(x), a)
 
 
 def lerp(a: Array, b: Array, weight: Array) -> Array:
     """``a + weight * (b - a)``, from the nearer end as torch does (``a.lerp(b, weight)``): exactly b for weight 1."""
     x, y = _wide(a, b)
     near_a = jnp.abs(weight) < 0.5
-    return _rounded(jnp.where(near_a, x, y) + jnp.where(near_a, weight, weight - 1) * (y - x), a)
+    return rounded(jnp.where(near_a, x, y) + jnp.where(near_a, weight, weight - 1) * (y - x), a)
 
 
 def addcmul(a: Array, b: Array, c: Array, value: Scalar) -> Array:
     """``a + value * b * c`` (``a.addcmul(b, c, value=value)``)."""
     x, y, z = _wide(a, b, c)
-    return _rounded(x + value * y * z, a)
+    return rounded(x + value * y * z, a)
 
 
 def addcdiv(a: Array, b: Array, c: Array, value: Scalar) -> Array:
     """``a + value * b / c`` (``a.addcdiv(b, c, value=value)``)."""
     x, y, z = _wide(a, b, c)
-    return _rounded(x + value * y / z, a)
+    return rounded(x + value * y / z, a)
 
 
 def decayed(grad: Array, param: Array, weight_decay: Array) -> Array:
@@ -108,16 +145,16 @@ def decayed(grad: Array, param: Array, weight_decay: Array) -> Array:
 def scalar_over(value: Array, a: Array) -> Array:
     """``value / a`` for a scalar ``value``, which torch computes as ``a.reciprocal() * value``."""
     (x,) = _wide(a)
-    return mul(_rounded(1 / x, a), value)
+    return mul(rounded(1 / x, a), value)
 
 
 def mean(a: Array, axis: int) -> Array:
     """The mean along one axis that is kept (``a.mean(dim, keepdim=True)``)."""
     (x,) = _wide(a)
-    return _rounded(jnp.mean(x, axis=axis, keepdims=True), a)
+    return rounded(jnp.mean(x, axis=axis, keepdims=True), a)
 
 
 def norm(a: Array, axis: int | None = None) -> Array:
     """The 2-norm of a tensor, or along one axis that is kept (``a.norm()``, ``torch.norm(a, dim, keepdim=True)``)."""
     (x,) = _wide(a)
-    return _rounded(jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=axis is not None)), a)
+    return rounded(jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=axis is not None)), a)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import add, decayed, mul
+from jaxgrad.optim.arithmetic import add, decayed, mul, plus, sub
 from jaxgrad.optim.checks import check_at_least, check_lr
 from jaxgrad.optim.flags import check_flags
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
@@ -46,7 +46,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
 def _asgd(param: Array, grad: Array, state: ASGDState, c: Constants) -> tuple[Array, ASGDState]:
     grad = decayed(grad, param, c["weight_decay"])
     param = add(mul(param, c["decay"]), grad, c["minus_eta"])
-    towards = add(state.ax, mul(add(param, state.ax, -1), c["mu"]), 1)
+    towards = plus(state.ax, mul(sub(param, state.ax), c["mu"]))
     return param, ASGDState(jnp.where(c["mu"] == 1, param, towards))
 
 

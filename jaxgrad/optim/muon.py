@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import add, lerp, mul
+from jaxgrad.optim.arithmetic import add, lerp, mul, rounded
 from jaxgrad.optim.checks import check, check_one_element
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
 
@@ -56,9 +56,15 @@ def _muon(
 ) -> tuple[Array, MuonState]:
     buf = lerp(state.momentum_buffer, grad, c["one_minus_momentum"])
     update = lerp(grad, buf, c["momentum"]) if nesterov else buf
-    update = _orthogonalized(update, c, ns_steps).astype(param.dtype)
+    update = _orthogonalized(update, c, ns_steps)
     step = c["minus_lr"] * _lr_ratio(adjust_lr_fn, *param.shape)
-    return add(mul(param, c["decay"]), update, step), MuonState(buf)
+    return _moved(mul(param, c["decay"]), update, step), MuonState(buf)
+
+
+def _moved(param: Array, update: Array, step: Array) -> Array:
+    """``param + step * update`` where the update is bfloat16 to torch: in what the two dtypes promote to."""
+    common = jnp.promote_types(param.dtype, jnp.bfloat16)
+    return rounded(add(param.astype(common), update.astype(common), step), param)
 
 
 def _orthogonalized(matrix: Array, c: Constants, steps: int) -> Array:
@@ -150,7 +156,8 @@ def Muon(
     with ratio sqrt(max(1, rows / columns)), or 0.2 sqrt(max(rows, columns)) for ``"match_rms_adamw"``.
 
     Differs from ``optax.contrib.muon``: momentum is an average, and the iteration runs in bfloat16 whatever the
-    parameter's dtype, as in torch; sums of products may differ from torch's in the last of its 8 bits.
+    parameter's dtype, as in torch; sums of products may differ from torch's in the last of its 8 bits. Without
+    ``nesterov`` torch divides the momentum buffer of a bfloat16 parameter by its norm in place; here it stays b.
 
     Args:
         lr: learning rate.

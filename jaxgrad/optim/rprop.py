@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import addcmul, mul
+from jaxgrad.optim.arithmetic import addcmul, element, mul
 from jaxgrad.optim.checks import check, check_lr
 from jaxgrad.optim.flags import check_flags
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
@@ -41,11 +41,11 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
 
 @lift(init=_init, host=_host)
 def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[Array, RpropState]:
-    sign = jnp.sign(grad * state.prev)
+    sign = jnp.sign(mul(grad, state.prev))
     factor = jnp.where(sign > 0, c["etaplus"], jnp.where(sign < 0, c["etaminus"], 1))
-    least, most = (c[name].astype(param.dtype) for name in ("smallest", "largest"))
-    before = jnp.where(c["first"] != 0, c["lr"].astype(param.dtype), state.step_size)
-    step_size = jnp.clip(mul(before, factor.astype(param.dtype)), least, most)
+    least, most = (element(c[name], param) for name in ("smallest", "largest"))
+    before = jnp.where(c["first"] != 0, element(c["lr"], param), state.step_size)
+    step_size = jnp.clip(mul(before, element(factor, param)), least, most)
     grad = jnp.where(sign < 0, 0, grad)
     return addcmul(param, jnp.sign(grad), step_size, -1), RpropState(grad, step_size)
 

@@ -16,7 +16,7 @@ from jax.experimental.sparse import BCOO
 from jaxgrad._core.errors import check_matching_grads, describe, explain
 from jaxgrad._core.trees import named_leaves, path_name
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import plus, sqrt
+from jaxgrad.optim.arithmetic import div, mul, plus, sqrt, sub
 from jaxgrad.optim.checks import check, check_betas, check_one_element
 from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
 
@@ -67,10 +67,10 @@ def _sparse_adam(param: Array, grad: BCOO, state: SparseAdamState, c: Constants)
     rows = tuple(once.indices.T)
     g = once.data
     old_avg, old_avg_sq = (moment.at[rows].get(mode="fill", fill_value=0) for moment in state)
-    avg_update = (g - old_avg) * c["one_minus_beta1"].astype(g.dtype)
-    avg_sq_update = (g * g - old_avg_sq) * c["one_minus_beta2"].astype(g.dtype)
-    denom = plus(sqrt(old_avg_sq + avg_sq_update), c["eps"])
-    delta = c["minus_step_size"].astype(g.dtype) * ((old_avg + avg_update) / denom)
+    avg_update = mul(sub(g, old_avg), c["one_minus_beta1"])
+    avg_sq_update = mul(sub(mul(g, g), old_avg_sq), c["one_minus_beta2"])
+    denom = plus(sqrt(plus(old_avg_sq, avg_sq_update)), c["eps"])
+    delta = mul(div(plus(old_avg, avg_update), denom), c["minus_step_size"])
     return param.at[rows].add(delta, mode="drop"), SparseAdamState(
         state.exp_avg.at[rows].add(avg_update, mode="drop"),
         state.exp_avg_sq.at[rows].add(avg_sq_update, mode="drop"),

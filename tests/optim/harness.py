@@ -57,7 +57,8 @@ def torch_run(
     """The parameters after all steps; ``lrs`` sets the lr before each, ``present`` says which gradients are there."""
     wide = getattr(torch, dtype)
     before = torch.get_default_dtype()
-    torch.set_default_dtype(wide)  # torch keeps step, eta and mu_product in the default dtype
+    # torch keeps step, eta and mu_product in the default dtype; it has no business being a 16-bit one
+    torch.set_default_dtype(torch.float64 if dtype == "float64" else torch.float32)
     try:
         leaves = {key: torch.nn.Parameter(torch.tensor(value, dtype=wide)) for key, value in params.items()}
         kwargs = {key: value for key, value in kwargs.items() if key not in NO_NUMBER}

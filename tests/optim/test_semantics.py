@@ -223,33 +223,6 @@ def test_sharded_parameters_stay_sharded(name):
     assert_close(jax.device_get(moved), jax.device_get(whole), rtol=2e-6, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_bfloat16_parameters_keep_bfloat16_state(name):
-    """State dtype follows torch, and so do the numbers: each operation is rounded to bfloat16."""
-    steps = 10
-    params, grads = harness.start(name), harness.moving_gradients(name, steps)
-    params = {key: _bfloat16(value) for key, value in params.items()}
-    grads = {key: _bfloat16(value) for key, value in grads.items()}
-    kwargs = OPTIONS.get(name, {}) | {"lr": 0.05}
-    theirs = harness.torch_run(name, kwargs, params, grads, "bfloat16")
-    tx = getattr(optim, name)(**kwargs)
-    arrays = {key: jnp.asarray(value, jnp.bfloat16) for key, value in params.items()}
-    state = tx.init(arrays)
-    assert all(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves(state.state))
-    step = jax.jit(lambda p, g, s: optim.step(tx, p, g, s))
-    for i in range(steps):
-        arrays, state = step(arrays, {key: jnp.asarray(g[i], jnp.bfloat16) for key, g in grads.items()}, state)
-    assert all(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves((arrays, state.state)))
-    # torch's addition rounds once more in the elements that do not fill a vector register
-    same = np.concatenate([np.ravel(np.asarray(arrays[k], np.float64) == theirs[k]) for k in arrays])
-    far = max(np.abs(np.asarray(arrays[k], np.float64) - theirs[k]).max() for k in arrays)
-    assert np.mean(same) > (0.6 if name in ("SGD", "RMSprop", "ASGD", "Adafactor", "Muon") else 0.95) and far < 0.1
-
-
-def _bfloat16(value):
-    return np.asarray(jnp.asarray(value, jnp.bfloat16), np.float64)
-
-
 @pytest.mark.parametrize("name", DENSE)
 def test_complex_parameters_are_pairs_of_reals(name):
     rng = np.random.default_rng(0)
