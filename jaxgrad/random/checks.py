@@ -1,5 +1,6 @@
 """torch's sentences for arguments that no distribution can have."""
 
+import functools
 import math
 import operator
 from collections.abc import Iterable
@@ -122,6 +123,7 @@ def _extremes(dtype: np.dtype) -> tuple[int, int]:
     return int(info.min), int(info.max)
 
 
+@functools.cache
 def _largest(dtype: np.dtype) -> float:
     exponent, digits = {"float16": (16, 11), "bfloat16": (128, 8), "float32": (128, 24), "float64": (1024, 53)}[
         dtype.name

@@ -13,6 +13,8 @@ from jaxgrad.random.checks import Shape
 from jaxgrad.random.generator import Generator
 from jaxgrad.random.host.stream import Stream
 
+_LARGE = 1 << 18  # bytes; the copy of less takes no longer than handing over
+
 
 def draw(
     generator: Generator,
@@ -31,7 +33,7 @@ def draw(
     if not is_traced(generator, operands):
         stream = Stream(generator)
         value = host(stream, *map(np.asarray, operands))
-        return jnp.asarray(value), stream.generator()
+        return _as_jax(value), stream.generator()
     if traced is not None:
         return traced(generator, *operands)
 
@@ -43,6 +45,11 @@ def draw(
     result = (jax.ShapeDtypeStruct(shape, dtype), jax.tree.map(_struct, generator))
     operands = jax.lax.stop_gradient(operands)
     return jax.pure_callback(call, result, generator, *operands, vmap_method="sequential")
+
+
+def _as_jax(value: np.ndarray) -> Array:
+    """The array nobody else holds as JAX's: a small one is copied, a large one handed over if it is aligned."""
+    return jnp.asarray(value) if value.nbytes < _LARGE else jax.device_put(value)
 
 
 def _struct(leaf: Any) -> jax.ShapeDtypeStruct:

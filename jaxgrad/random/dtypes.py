@@ -1,5 +1,6 @@
 """Which dtypes torch can fill, under the names its error messages give them."""
 
+import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -45,6 +46,7 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 HALVES = ("float16", "bfloat16")
 
 
+@functools.cache
 def check_dtype(dtype: Any, allowed: tuple[str, ...], kernel: str) -> np.dtype:
     """``dtype`` as numpy's, or torch's complaint that ``kernel`` does not know it.
 

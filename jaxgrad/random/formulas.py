@@ -6,13 +6,13 @@ float32 is exact. Every function takes the array namespace ``xp`` first, so that
 one formula; under JAX they must run inside ``jax.enable_x64(True)`` (jit kernels of this package do).
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 XP = ModuleType
@@ -73,20 +73,6 @@ def _in_float64(x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
     return product, z, product + z
 
 
-class QuickFma:
-    """``fma32`` in JAX without the repair: ``doubtful`` tells afterwards where one of many was half-way."""
-
-    def __init__(self) -> None:
-        self.doubtful: Any = False
-
-    def __call__(self, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
-        """``x * y + z``, rounded to float64 and then to float32."""
-        _, _, total = _in_float64(x, y, z)
-        if not fits:
-            self.doubtful = ((bits(jnp, total, np.int64) & _BELOW) == _HALFWAY) | self.doubtful
-        return total.astype(_F32)
-
-
 Fma = Callable[..., Any]
 Round = Callable[[Any], Any]
 
@@ -95,10 +81,10 @@ def _as_is(x: Any) -> Any:
     return x
 
 
-def _horner(x: Any, coefficients: tuple[float, ...], fma: Fma) -> Any:
+def _horner(x: Any, coefficients: tuple[float, ...], fma: Fma, fits: bool = False) -> Any:
     y = x * _F32(0) + _F32(coefficients[0])
     for c in coefficients[1:]:
-        y = fma(y, x, _F32(c))
+        y = fma(y, x, _F32(c), fits)
     return y
 
 
@@ -114,7 +100,7 @@ def log32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> Any:
     e = xp.where(small, e - np.int32(1), e).astype(_F32)
     f = xp.where(small, m + m, m) - _F32(1)
     z = rounded(f * f)
-    y = rounded(_horner(f, _LOG, fma) * f)
+    y = rounded(_horner(f, _LOG, fma, fits=True) * f)  # f is a multiple of 2**-24, y above 2**-5
     y = fma(y, z, rounded(e * _F32(-2.12194440e-4)))
     y = y - z * _F32(0.5)
     return fma(e, _F32(0.693359375), rounded(f + y), fits=True)  # 15 bits and a multiple of 2**-48
@@ -146,10 +132,24 @@ def box_muller32(
     return fma(rounded(radius * cos), std, mean), fma(rounded(radius * sin), std, mean)
 
 
-def uniform32(xp: XP, words: Any, low: Any, span: Any) -> Any:
-    """``fma(u, span, low)`` of the low 24 bits of each word; float32."""
+def uniform32(xp: XP, words: Any, low: Any, span: Any, fits: bool) -> Any:
+    """``fma(u, span, low)`` of the low 24 bits of each word; float32. ``fits`` is :func:`uniform_fits`."""
     u = u24(words)
-    return u if xp is np and (low, span) == (0, 1) else fma32(xp, u, span, low)
+    return u if xp is np and (low, span) == (0, 1) else fma32(xp, u, span, low, fits)
+
+
+def uniform_fits(low: np.float32, span: np.float32) -> bool:
+    """Whether ``u * span + low`` is exact in float64 for every u of 24 bits: so it is for all but odd ranges."""
+    least = min(_last_place(float(span)) * 2.0**-24, _last_place(float(low)))
+    return (abs(float(low)) + float(span)) / least < 2.0**53
+
+
+def _last_place(x: float) -> float:
+    """The largest power of two that divides ``x``; infinity for 0."""
+    if x == 0:
+        return math.inf
+    numerator, denominator = x.as_integer_ratio()
+    return (numerator & -numerator) / denominator
 
 
 def normal32(words: np.ndarray, mean: Any, std: Any) -> np.ndarray:

@@ -124,15 +124,27 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def build(seed: int, words: np.ndarray, position: int, *, fresh: bool = False, cached: int | None = None) -> Generator:
-    """A generator of host arrays from plain numbers; ``cached`` is the bit pattern of a float64, or None."""
+_FLAGS = (frozen(np.array(0, np.int32)), frozen(np.array(1, np.int32)))
+_NOTHING = _split(0)
+
+
+def build(
+    seed: int | np.ndarray, words: np.ndarray, position: int, *, fresh: bool = False, cached: int | None = None
+) -> Generator:
+    """A generator of host arrays from plain numbers.
+
+    Args:
+        seed: the initial seed, or another generator's ``seed_words``.
+        words, position, fresh: as the generator's own.
+        cached: the bit pattern of a float64, or None.
+    """
     return Generator(
-        seed_words=_split(seed),
+        seed_words=_split(seed) if isinstance(seed, int) else seed,
         words=frozen(words),
         position=frozen(np.array(position, np.int32)),
-        fresh=frozen(np.array(fresh, np.int32)),
-        cached=_split(cached or 0),
-        has_cached=frozen(np.array(cached is not None, np.int32)),
+        fresh=_FLAGS[fresh],
+        cached=_NOTHING if cached is None else _split(cached),
+        has_cached=_FLAGS[cached is not None],
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgrad import random
-from jaxgrad.random import formulas, host, mt19937
+from jaxgrad.random import formulas, fused, host, mt19937
 from jaxgrad.random.host import double, kernels
 from jaxgrad.random.host.integers import _inside_out, shuffled
 from tests.random.side_by_side import Pair
@@ -109,19 +109,108 @@ def test_tens_of_millions_of_normals_are_torchs():
 
 
 def test_the_compiled_kernel_is_in_use_on_this_machine():
-    assert kernels._normal_kernel(kernels.SMALL) is not None
+    state = np.append(random.manual_seed(0).words, np.uint32(624))
+    assert kernels.normal(state, kernels.SMALL, np.float32(0), np.float32(1)) is not None
 
 
-def test_a_kernel_that_rounds_otherwise_is_not_used(monkeypatch):
+def test_a_compiler_that_rounds_otherwise_is_not_believed(monkeypatch):
     kernels._normal_kernel.cache_clear()
-    honest = kernels._normal_halves
-    monkeypatch.setattr(kernels, "_normal_halves", lambda *a: [h * np.float32(1 + 2**-23) for h in honest(*a)])
+    honest = fused._unchecked
+    monkeypatch.setattr(fused, "_unchecked", lambda *a: honest(*a) * np.float32(1 + 2**-23))
     try:
-        assert kernels._normal_kernel(kernels.SMALL) is None
+        state = np.append(random.manual_seed(0).words, np.uint32(624))
+        before = state.copy()
+        assert kernels.normal(state, kernels.SMALL, np.float32(0), np.float32(1)) is None
+        np.testing.assert_array_equal(state, before)
         pair = Pair(1)
         pair.draw(lambda g: random.randn(g, 5000), lambda g: torch.randn(5000, generator=g))
+        pair.draw(jax.jit(lambda g: random.randn(g, 5000)), lambda g: torch.randn(5000, generator=g))
     finally:
         kernels._normal_kernel.cache_clear()
+
+
+class RoundsTwiceOnce:
+    """An exact multiply-add but for one call, which rounds the product and the sum."""
+
+    def __init__(self, wrong: int | None) -> None:
+        self.wrong, self.calls = wrong, 0
+
+    def __call__(self, x, y, z, fits=False):
+        self.calls += 1
+        return x * y + z if self.calls - 1 == self.wrong else formulas.fma32(np, x, y, z)
+
+
+def every_word(formula, wrong, chunk=1 << 21):
+    """``formula`` of all words of 24 bits, a chunk at a time."""
+    return [formula(np.arange(i, i + chunk, dtype=np.uint32), RoundsTwiceOnce(wrong)) for i in range(0, 1 << 24, chunk)]
+
+
+def radius(words, fma):
+    return np.sqrt(np.float32(-2) * formulas.log32(np, np.float32(1) - formulas.u24(words), fma))
+
+
+def angle(words, fma):
+    return np.stack(formulas.sincos32(np, formulas._TWO_PI * formulas.u24(words), fma))
+
+
+NEVER_ROUND = (9, 10, 11)  # the last of the logarithm, the first two that reduce the angle
+
+
+def test_the_telltales_see_every_multiply_add():
+    words, normals = fused.telltales()
+    halves = [part.ravel() for part in np.moveaxis(words.reshape(-1, 2, 8), 1, 0)]
+    counter = RoundsTwiceOnce(None)
+    exact = np.stack(formulas.box_muller32(np, *halves, fused.MEAN, fused.STD, counter))
+    np.testing.assert_array_equal(np.moveaxis(normals.reshape(-1, 2, 8), 1, 0).reshape(2, -1), exact)
+    for wrong in range(counter.calls):
+        seen = np.stack(formulas.box_muller32(np, *halves, fused.MEAN, fused.STD, RoundsTwiceOnce(wrong))) != exact
+        assert seen.any(axis=0).sum() >= 4 or (wrong in NEVER_ROUND and not seen.any())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", NEVER_ROUND)
+def test_three_multiply_adds_never_round(wrong):
+    formula, call = (radius, wrong) if wrong == 9 else (angle, wrong - 10)
+    for exact, mutated in zip(every_word(formula, None), every_word(formula, call), strict=True):
+        np.testing.assert_array_equal(mutated, exact)
+
+
+@pytest.mark.slow
+def test_all_radii_and_all_angles_of_the_compiled_loop_are_exact():
+    """A normal depends on 24 bits of one word and 24 of another: every value of each is tried."""
+    compiled = jax.jit(lambda words, zero: fused.normal32(words, np.float32(0), np.float32(1), zero))
+    chunk = 1 << 20
+    for i in range(0, 1 << 24, chunk):
+        own = np.arange(i, i + chunk, dtype=np.uint32).reshape(-1, 8)
+        for other, column in ((0, 0), (12345678, 1)):  # the angle 0, where a normal is the radius; some radius
+            groups = np.full((chunk // 8, 2, 8), other, np.uint32)
+            groups[:, column] = own
+            values, trusted = compiled(groups.ravel(), np.int32(0))
+            assert trusted
+            np.testing.assert_array_equal(values, formulas.normal32(groups.ravel(), np.float32(0), np.float32(1)))
+
+
+floats32 = st.floats(-(2.0**100), 2.0**100, width=32, allow_subnormal=False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    floats32, st.floats(0, 2.0**100, width=32, allow_subnormal=False), st.lists(st.integers(0, 2**24 - 1), min_size=1)
+)
+def test_a_sum_that_is_said_to_fit_is_exact(low, span, words):
+    low, span = np.float32(low), np.float32(span)
+    if formulas.uniform_fits(low, span):
+        u = formulas.u24(np.array(words, np.uint32))
+        total = u.astype(np.float64) * np.float64(span) + np.float64(low)
+        assert [Fraction(x) for x in total.tolist()] == [
+            Fraction(float(x)) * Fraction(float(span)) + Fraction(float(low)) for x in u
+        ]
+
+
+def test_ordinary_ranges_fit_and_odd_ones_do_not():
+    fits = [(0, 1), (-1, 2), (-0.3, 0.6), (1e-3, 5.0), (0, 1e-20), (100, 1)]
+    assert all(formulas.uniform_fits(np.float32(low), np.float32(span)) for low, span in fits)
+    assert not any(formulas.uniform_fits(np.float32(low), np.float32(span)) for low, span in [(1e-12, 1), (1e6, 0.1)])
 
 
 def test_large_draws_without_a_compiler_for_the_host(monkeypatch):

@@ -8,7 +8,6 @@ import numpy as np
 from jaxgrad.random import formulas
 from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, round_to
-from jaxgrad.random.host import kernels
 from jaxgrad.random.host.double import fma64, mapped
 from jaxgrad.random.host.stream import Stream
 
@@ -66,19 +65,13 @@ def _groups32(stream: Stream, n: int, mean: np.float32, std: np.float32, *, left
 
     A 16-bit tensor draws nothing for the places that are filled anew, a float32 one draws them twice.
     """
-    full, rest = n - n % GROUP, n % GROUP
-    words = stream.words(n if leftover else full)
-    values = np.empty(n, np.float32)
-    values[:full] = _transformed(words[:full], mean, std)
+    rest = n % GROUP
+    values = stream.normals(n - rest, mean, std)
     if rest:
+        stream.words(rest if leftover else 0)
+        values = np.concatenate([values, np.empty(rest, np.float32)])
         values[n - GROUP :] = formulas.normal32(stream.words(GROUP), mean, std)
     return values
-
-
-def _transformed(words: np.ndarray, mean: np.float32, std: np.float32) -> np.ndarray:
-    if words.size >= kernels.FEW and (values := kernels.normal(words, mean, std)) is not None:
-        return values
-    return formulas.normal32(words, mean, std)
 
 
 def _groups64(stream: Stream, n: int, mean: float, std: float) -> np.ndarray:

@@ -46,7 +46,7 @@ class Stream:
         self._state = np.empty(WORDS + 1, np.uint32)
         self._state[:WORDS] = generator.words
         self._state[WORDS] = generator.position
-        self._seed = generator.initial_seed()
+        self._seed = np.asarray(generator.seed_words)
         self._fresh = bool(generator.fresh)
         self.cached: float | None = None
         if int(generator.has_cached):
@@ -67,11 +67,19 @@ class Stream:
 
     def uniforms(self, n: int, low: np.float32, span: np.float32) -> np.ndarray:
         """``fma(u, span, low)`` of the next ``n`` words, float32 (n,)."""
-        least = kernels.MANY if (low, span) == (0, 1) else kernels.FEW
-        if n >= least and (values := kernels.uniform(self._state, n, low, span)) is not None:
+        fits = formulas.uniform_fits(low, span)
+        least = kernels.MANY if fits else kernels.FEW
+        if n >= least and (values := kernels.uniform(self._state, n, low, span, fits)) is not None:
             self._fresh = False
             return values
-        return formulas.uniform32(np, self.words(n), low, span)
+        return formulas.uniform32(np, self.words(n), low, span, fits)
+
+    def normals(self, n: int, mean: np.float32, std: np.float32) -> np.ndarray:
+        """Normals of the next ``n`` words, full groups of 16, float32 (n,)."""
+        if n >= kernels.FEW and (values := kernels.normal(self._state, n, mean, std)) is not None:
+            self._fresh = False
+            return values
+        return formulas.normal32(self.words(n), mean, std)
 
     def words64(self, n: int) -> np.ndarray:
         """The next ``n`` 64-bit words, uint64 (n,); of each pair the first word is the high one."""

@@ -21,8 +21,11 @@ def uniform(stream: Stream, shape: Shape, low: float, high: float, dtype: np.dty
         if (low, high) != (0.0, 1.0):
             values = fma64(values, span, first)
     else:
-        values = stream.uniforms(n, first, span).astype(dtype, copy=False)
-    at_end = values == values.dtype.type(last)
-    if at_end.any():
-        values[at_end] = first
+        values = stream.uniforms(n, first, span)
+        if dtype != np.float32:
+            values = values.astype(dtype)
+    if (first, span) != (0, 1) or dtype.itemsize < 4:  # u itself is below 1
+        at_end = values == values.dtype.type(last)
+        if at_end.any():
+            values[at_end] = first
     return values.reshape(shape)
