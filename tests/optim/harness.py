@@ -155,13 +155,17 @@ def distance(ours: Any, theirs: Any, start: Any) -> float:
 def noise_ratios(ours32: Any, theirs32: Any, truth: Any, start: Any) -> dict[str, float]:
     """For each tensor how far we are from the truth, in units of torch's own float32 noise.
 
-    The noise of a handful of numbers is a lottery and may be nearly nothing: it counts as at least what the last
-    place of the parameter itself allows.
+    Of a tensor of several numbers the noise is what torch's run shows: over 24 seeds of every configuration of its
+    database no ratio exceeds 1.6 (but for Muon, where a flipped bit of bfloat16 is a draw of its own, up to 21). The
+    noise of a single number is one draw, which may be nearly nothing, so it counts as at least a last place of the
+    number between start and end. Even so one in a hundred single numbers exceeds 3 (up to 11), as one in a hundred
+    draws is that small: of single numbers, and of Muon, the bounds hold for the seeds of these tests.
     """
     ratios = {}
     for key, true in truth.items():
-        size = np.sqrt(true.size)
-        last_place = np.finfo(np.float32).eps * (np.sqrt(np.mean(true**2)) + np.sqrt(np.mean(start[key] ** 2))) / 2
-        noise = max(np.linalg.norm(theirs32[key] - true) / size, last_place)
-        ratios[key] = float(np.linalg.norm(ours32[key] - true) / size / noise)
+        error, noise = np.linalg.norm(ours32[key] - true), np.linalg.norm(theirs32[key] - true)
+        if true.size == 1:
+            last_place = np.finfo(np.float32).eps * (np.abs(true) + np.abs(start[key])).item() / 2
+            noise = max(noise, last_place)
+        ratios[key] = 0.0 if error == 0 else float(error / noise) if noise else np.inf
     return ratios
