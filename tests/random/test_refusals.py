@@ -135,6 +135,37 @@ def test_refused_as_by_torch(name):
     assert str(ours.value).splitlines()[0] == str(theirs.value).splitlines()[0]
 
 
+NAN, INF = float("nan"), float("inf")
+BAD_WEIGHTS = [
+    (1.0, NAN, 2.0),
+    (1.0, INF, 2.0),
+    (1.0, -INF, 2.0),
+    (1.0, -1.0, 2.0),
+    (1.0, -1.0, 0.0),
+    (0.0, 0.0, 0.0),
+    (NAN, INF, 1.0),
+    (INF, NAN, 1.0),
+    (INF, -1.0, 1.0),
+    (-1.0, INF, 1.0),
+    (0.0, 0.0, -INF),
+]
+
+
+@pytest.mark.parametrize("weights", BAD_WEIGHTS, ids=str)
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("num_samples", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [None, 2])
+def test_weights_are_refused_in_torchs_words(weights, replacement, num_samples, dtype, rows):
+    """Which of its three sentences torch says depends on the algorithm, and on which bad weight comes first."""
+    array = np.array(weights if rows is None else [(1.0, 2.0, 3.0), weights], dtype)
+    with pytest.raises(RuntimeError) as theirs:
+        torch.multinomial(torch.tensor(array), num_samples, replacement)
+    with jax.enable_x64(dtype == "float64"), pytest.raises(RuntimeError) as ours:
+        random.multinomial(G, jnp.asarray(array), num_samples, replacement)
+    assert str(ours.value).splitlines()[0] == str(theirs.value)
+
+
 def test_integers_that_a_float_cannot_count_through_are_warned_of():
     with pytest.warns(UserWarning, match=r"to - 1 is out of bounds \[-\(2\^24\), 2\^24\]"):
         theirs = torch.randint(0, 2**24 + 5, (50,), dtype=torch.float32, generator=torch.Generator().manual_seed(0))

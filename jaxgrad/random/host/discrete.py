@@ -138,12 +138,13 @@ def _by_race(stream: Stream, weights: np.ndarray, num_samples: int) -> np.ndarra
 def _by_search(stream: Stream, weights: np.ndarray, num_samples: int) -> np.ndarray:
     """Where each uniform falls in the running sum of the weights."""
     weights = weights.astype(np.float32) if weights.dtype.name in HALVES else weights
-    for bad, words in (
-        (~(weights >= 0), "encountering probability entry < 0"),
-        (~np.isfinite(weights), "encountering probability entry = infinity or NaN"),
-    ):
-        if bad.any():
-            raise RuntimeError(explain(f"invalid multinomial distribution ({words})", got=weights[bad][0]))
+    bad = ~((weights >= 0) & (weights < np.inf))
+    if bad.any():
+        first = weights[bad][0]  # torch goes through the row and asks "not >= 0" first, so that nan is told as < 0
+        words = "= infinity or NaN" if first > 0 else "< 0"
+        raise RuntimeError(
+            explain(f"invalid multinomial distribution (encountering probability entry {words})", got=first)
+        )
     cumulative = np.cumsum(weights, dtype=weights.dtype)
     if not cumulative[-1] > 0:
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
