@@ -37,7 +37,8 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
 
 @lift(init=_init, host=_host)
 def _adadelta(param: Array, grad: Array, state: AdadeltaState, c: Constants) -> tuple[Array, AdadeltaState]:
-    grad = decayed(grad, param, c["weight_decay"])
+    # acc_delta reads it when the parameter is overwritten already: computed anew it would take a copy of the parameter
+    grad = decayed(grad, param, c["weight_decay"], stored=True)
     square_avg = addcmul(mul(state.square_avg, c["rho"]), grad, grad, c["one_minus_rho"])
     std = sqrt(plus(square_avg, c["eps"]))
     delta = mul(div(sqrt(plus(state.acc_delta, c["eps"])), std), grad)

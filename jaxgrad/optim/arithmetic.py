@@ -137,9 +137,14 @@ def addcdiv(a: Array, b: Array, c: Array, value: Scalar) -> Array:
     return rounded(x + value * y / z, a)
 
 
-def decayed(grad: Array, param: Array, weight_decay: Array) -> Array:
-    """The L2 penalty in the gradient, ``grad + weight_decay * param``; untouched if there is none, as in torch."""
-    return jnp.where(weight_decay != 0, add(grad, param, weight_decay), grad)
+def decayed(grad: Array, param: Array, weight_decay: Array, *, stored: bool = False) -> Array:
+    """The L2 penalty in the gradient, ``grad + weight_decay * param``; untouched if there is none, as in torch.
+
+    A value of two tensors that several loops read is written to memory by XLA, another pass over it. Unless it is to be
+    ``stored``, a last operation on one tensor, which changes nothing, makes XLA compute it anew in each of the loops.
+    """
+    penalized = jnp.where(weight_decay != 0, add(grad, param, weight_decay), grad)
+    return penalized if stored else jnp.where(weight_decay == weight_decay, penalized, jnp.nan)
 
 
 def scalar_over(value: Array, a: Array) -> Array:

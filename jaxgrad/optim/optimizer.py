@@ -26,6 +26,7 @@ import numpy as np
 import optax
 
 from jaxgrad._core.errors import check_matching_grads, explain
+from jaxgrad._core.flat import Flat
 from jaxgrad._core.trees import is_none, path_name
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim.arithmetic import arithmetic_dtype
@@ -50,13 +51,29 @@ class ParamGroup(NamedTuple):
     """``{"step": int32 (n,)}`` and what else torch keeps as one number a parameter."""
 
 
-class OptimizerState(NamedTuple):
-    """The state of an optimizer, after torch's ``state_dict()``."""
+class OptimizerState(Flat):
+    """The state of an optimizer, after torch's ``state_dict()``; as a pytree it is one node.
 
-    state: PyTree
-    """The tree of the parameters with one record a parameter: ``state["0.weight"].exp_avg``."""
+    Attributes:
+        state: the tree of the parameters with one record a parameter: ``state["0.weight"].exp_avg``.
+        param_groups: one :class:`ParamGroup` a group.
+    """
 
-    param_groups: tuple[ParamGroup, ...]
+    __slots__ = ()
+    _fields = ("state", "param_groups")
+
+    def __init__(self, state: PyTree, param_groups: tuple[ParamGroup, ...]) -> None:
+        super().__init__(state, param_groups)
+
+    @property
+    def state(self) -> PyTree:
+        """The tree of the parameters with one record a parameter."""
+        return self._parts()[0]
+
+    @property
+    def param_groups(self) -> tuple[ParamGroup, ...]:
+        """What torch keeps in ``optimizer.param_groups``."""
+        return self._parts()[1]
 
 
 class Optimizer(optax.GradientTransformationExtraArgs):
@@ -299,7 +316,7 @@ def _host_half(
     """The constants of this step in the dtypes of the arithmetic, and the scalars of the parameters with a gradient."""
     if not present.any():
         return {}, group.scalars
-    counted = group.scalars | {"step": group.scalars["step"] + 1}
+    counted = group.scalars | {"step": _next(group.scalars["step"])}
     with double_precision():
         hyperparams = group.hyperparams.widened()
         if lr is not None:
@@ -315,6 +332,11 @@ def _host_half(
     if not present.all():
         counted = {name: jnp.where(present, vector, group.scalars[name]) for name, vector in counted.items()}
     return narrowed, counted
+
+
+def _next(count: Array) -> Array:
+    """``count + 1``, computed once: a bare sum XLA would repeat in each loop that reads it, from a copy of the old."""
+    return jax.lax.rem(count + 1, np.int32(2**31 - 1))
 
 
 def _one_tensor(

@@ -1,27 +1,21 @@
 """Everything a training step remembers, as one value."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxgrad._core.errors import check_differentiable
-from jaxgrad._core.trees import path_name
+from jaxgrad._core.flat import Flat
 from jaxgrad._core.types import Buffers, Metrics, Params, ParamsLike, PyTree
 from jaxgrad.random import Generator
 
-_FIELDS = ("params", "opt_state", "buffers", "generator")
 
-
-@jax.tree_util.register_pytree_with_keys_class
-class TrainState:
+class TrainState(Flat):
     """What torch keeps in the model, the optimizer and the global generator; it does not change.
 
-    As a pytree it is flat: its leaves stand side by side, and the dicts are put together when they are looked at. Every
-    call of a compiled step takes its arguments apart and puts its results together, which for a small model would
-    otherwise cost as much as the step itself.
+    As a pytree it is one node: its leaves stand side by side, and the dicts are put together when they are looked at.
 
     Attributes:
         params: what is trained.
@@ -36,13 +30,13 @@ class TrainState:
     [GetAttrKey(name='params.w')]
     """
 
-    __slots__ = ("_leaves", "_structure")
+    __slots__ = ()
+    _fields = ("params", "opt_state", "buffers", "generator")
 
     def __init__(
         self, params: Params, opt_state: PyTree, buffers: Buffers | None = None, generator: Generator | None = None
-    ):
-        leaves, self._structure = jax.tree.flatten((params, opt_state, {} if buffers is None else buffers, generator))
-        self._leaves = tuple(leaves)
+    ) -> None:
+        super().__init__(params, opt_state, {} if buffers is None else buffers, generator)
 
     @property
     def params(self) -> Params:
@@ -63,36 +57,6 @@ class TrainState:
     def generator(self) -> Generator | None:
         """The random stream."""
         return self._parts()[3]
-
-    def replace(self, **changes: Any) -> "TrainState":
-        """A state with some fields changed."""
-        return TrainState(**{**dict(zip(_FIELDS, self._parts(), strict=True)), **changes})
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={part!r}" for name, part in zip(_FIELDS, self._parts(), strict=True))
-        return f"TrainState({fields})"
-
-    def _parts(self) -> tuple[Any, Any, Any, Any]:
-        return jax.tree.unflatten(self._structure, self._leaves)
-
-    def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
-        """The leaves, and what they were."""
-        return self._leaves, self._structure
-
-    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], Any]:
-        """The leaves with their dotted names."""
-        paths, _ = jax.tree_util.tree_flatten_with_path(dict(zip(_FIELDS, self._parts(), strict=True)))
-        by_name = {path_name(path): leaf for path, leaf in paths}
-        of_field = [name for field in _FIELDS for name in by_name if name == field or name.startswith(f"{field}.")]
-        keys = (jax.tree_util.GetAttrKey(name) for name in of_field)
-        return tuple(zip(keys, self._leaves, strict=True)), self._structure
-
-    @classmethod
-    def tree_unflatten(cls, structure: Any, leaves: Any) -> "TrainState":
-        """The state of these leaves."""
-        state = object.__new__(cls)
-        state._leaves, state._structure = tuple(leaves), structure
-        return state
 
 
 @jax.tree_util.register_dataclass
