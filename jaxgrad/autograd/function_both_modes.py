@@ -9,13 +9,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.experimental.hijax import VJPHiPrimitive, Zero, instantiate_zeros
+from jax.experimental import hijax
+from jax.experimental.hijax import Zero, instantiate_zeros
 
 from jaxgrad._core.errors import explain
 from jaxgrad.autograd.function_call import Call
 
+_Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive")  # noqa: B009  # before jax 0.11
 
-class _Batchable(VJPHiPrimitive):
+
+class _Batchable(_Primitive):
     """A primitive whose batch is made by ``jax.vmap`` of its rules (torch's ``generate_vmap_rule``)."""
 
     def batch(self, axis_data: Any, args: Sequence[Any], dims: Sequence[int | None]) -> tuple[Any, Any]:
@@ -120,11 +123,11 @@ class BothModes(_Batchable):
 class _Batch(_Batchable):
     """``jax.vmap`` of a primitive, rule by rule; every output has its batch in front."""
 
-    prim: VJPHiPrimitive
+    prim: _Batchable
     size: int
     dims: tuple[int | None, ...]
 
-    def __init__(self, prim: VJPHiPrimitive, size: int, dims: Sequence[int | None]) -> None:
+    def __init__(self, prim: _Batchable, size: int, dims: Sequence[int | None]) -> None:
         def stacked(aval: Any, dim: int | None) -> Any:
             if dim is None:
                 return aval

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 XP = ModuleType
@@ -123,11 +124,23 @@ def sincos32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> tuple[Any, An
     return sin, cos
 
 
+def sqrt32(x: Any) -> Any:
+    """The root rounded once: under JAX a GPU's own float32 root is off in the last place."""
+    return np.sqrt(x) if isinstance(x, np.ndarray) else jnp.sqrt(x.astype(_F64)).astype(_F32)
+
+
 def box_muller32(
-    xp: XP, first: Any, second: Any, mean: Any, std: Any, fma: Fma, rounded: Round = _as_is
+    xp: XP,
+    first: Any,
+    second: Any,
+    mean: Any,
+    std: Any,
+    fma: Fma,
+    rounded: Round = _as_is,
+    sqrt: Callable[[Any], Any] = sqrt32,
 ) -> tuple[Any, Any]:
     """The cosine and the sine half of normals from the words of the radius and those of the angle."""
-    radius = xp.sqrt(_F32(-2) * log32(xp, _F32(1) - u24(first), fma, rounded))
+    radius = sqrt(_F32(-2) * log32(xp, _F32(1) - u24(first), fma, rounded))
     sin, cos = sincos32(xp, rounded(_TWO_PI * u24(second)), fma, rounded)
     return fma(rounded(radius * cos), std, mean), fma(rounded(radius * sin), std, mean)
 

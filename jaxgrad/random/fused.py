@@ -201,7 +201,7 @@ def normal32(words: Array, mean: Any, std: Any, zero: Any) -> tuple[Array, Array
 
 
 def _unchecked(words: Array, mean: Array, std: Array, zero: Array) -> Array:
-    """``formulas.box_muller32`` in plain float32, the multiply-adds left to the compiler.
+    """``formulas.box_muller32`` in plain float32, multiply-adds and root left to the compiler.
 
     The unknown ``zero`` keeps a product that torch rounds out of a fused addition.
     """
@@ -213,7 +213,9 @@ def _unchecked(words: Array, mean: Array, std: Array, zero: Array) -> Array:
         del fits
         return x * y + z
 
-    return _in_place(words, lambda first, second: formulas.box_muller32(jnp, first, second, mean, std, fma, rounded))
+    return _in_place(
+        words, lambda first, second: formulas.box_muller32(jnp, first, second, mean, std, fma, rounded, jnp.sqrt)
+    )
 
 
 def exact_normal32(words: Array, mean: np.float32, std: np.float32) -> Array:
