@@ -24,6 +24,7 @@ from jaxgrad.autograd import graph_names as names
 from jaxgrad.autograd.function_ctx import is_tensor
 from jaxgrad.autograd.graph_tracing import operation_of
 from jaxgrad.autograd.locate import Frames, is_of_jax, line, origin, scope, transforms
+from jaxgrad.autograd.scan_sizes import scan_sizes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -180,7 +181,7 @@ class _Watch:
 
     def _scan(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
         jaxpr, closed = _open(eqn.params["jaxpr"])
-        n_consts, n_carry, length = (eqn.params[name] for name in ("num_consts", "num_carry", "length"))
+        (n_consts, n_carry), length = scan_sizes(eqn), eqn.params["length"]
         consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
         columns: list[list[Any]] = [[] for _ in jaxpr.outvars[n_carry:]]
         for i in range(length)[::-1] if eqn.params["reverse"] else range(length):

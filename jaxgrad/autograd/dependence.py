@@ -18,6 +18,7 @@ import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from jaxgrad.autograd.rebuild import alone
+from jaxgrad.autograd.scan_sizes import scan_sizes
 
 Leaves = int
 """A set of leaves: bit ``i`` stands for leaf ``i``."""
@@ -85,8 +86,9 @@ def _from_branches(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
 
 def _from_scan(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
     body, length = _open(eqn.params["jaxpr"]), eqn.params["length"]
-    consts, carried = eqn.params["num_consts"], eqn.params["num_consts"] + eqn.params["num_carry"]
-    carry, stacked = operands[consts:carried], [0] * (len(eqn.outvars) - eqn.params["num_carry"])
+    consts, n_carry = scan_sizes(eqn)
+    carried = consts + n_carry
+    carry, stacked = operands[consts:carried], [0] * (len(eqn.outvars) - n_carry)
     before: list[list[Leaves]] = []
     while len(before) < length and carry not in before:
         outputs = dependence(body, [*operands[:consts], *carry, *operands[carried:]])

@@ -16,6 +16,7 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 from jaxgrad.autograd import graph_names as names
 from jaxgrad.autograd.graph_saved import SavedTensor, saved_tensors
 from jaxgrad.autograd.locate import is_of_jax, line, mark, origin, scope
+from jaxgrad.autograd.scan_sizes import scan_sizes
 
 _CALLS = {"jit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
 _CALLS |= {"remat2": "jaxpr", "custom_jvp_call": "call_jaxpr", "custom_lin": "call_jaxpr"}
@@ -207,8 +208,8 @@ class Walk:
         return saved_tensors(region, inputs, outputs, differentiable, jaxpr) if any(differentiable) else ()
 
     def _unrolled(self, eqn: JaxprEqn, values: Sequence[Value]) -> list[Value]:
-        body, n_consts = _open(eqn.params["jaxpr"]), eqn.params["num_consts"]
-        n_carry, length = eqn.params["num_carry"], eqn.params["length"]
+        body, length = _open(eqn.params["jaxpr"]), eqn.params["length"]
+        n_consts, n_carry = scan_sizes(eqn)
         consts, carry = list(values[:n_consts]), list(values[n_consts : n_consts + n_carry])
         stacked: list[list[Value]] = [[] for _ in body.outvars[n_carry:]]
         for _ in range(length):

@@ -8,6 +8,7 @@ import jax
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
 from jaxgrad._core.types import PyTree
+from jaxgrad.autograd.scan_sizes import scan_sizes
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def _scan(
     eqn: JaxprEqn, body: Jaxpr, consts: Sequence[Any], operands: list[Any], visit: Visit, extra: PyTree
 ) -> list[Any]:
     params = eqn.params
-    n, m = params["num_consts"], params["num_consts"] + params["num_carry"]
+    n, n_carry = scan_sizes(eqn)
+    m = n + n_carry
 
     def one_round(carry: list[Any], row: tuple[list[Any], PyTree]) -> tuple[list[Any], list[Any]]:
         rows, here = row

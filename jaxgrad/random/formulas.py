@@ -55,7 +55,7 @@ def fma32(xp: XP, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
     """
     product, z, total = _in_float64(x, y, z)
     if fits:
-        return total.astype(_F32)
+        return _to_float32(xp, total)
     pattern = bits(xp, total, np.int64)
     doubtful = (pattern & _BELOW) == _HALFWAY
     if xp is np and not doubtful.any() and np.abs(total).min(initial=1) >= _LEAST_NORMAL:
@@ -65,7 +65,16 @@ def fma32(xp: XP, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
     error = (product - (total - back)) + (z - back)  # what the sum lost, exactly
     outward = (error > 0) == (total > 0)
     odd = xp.where((pattern & 1 == 1) | (error == 0), pattern, xp.where(outward, pattern + 1, pattern - 1))
-    return xp.where(doubtful, bits(xp, odd, _F64), total).astype(_F32)
+    return _to_float32(xp, xp.where(doubtful, bits(xp, odd, _F64), total))
+
+
+def _to_float32(xp: XP, x: Any) -> Any:
+    """float64 rounded to float32. XLA may drop a pair of casts for the precision that it gains, but no rounding."""
+    if xp is np:
+        return x.astype(_F32)
+    info = np.finfo(_F32)
+    normal = jax.lax.reduce_precision(x, info.nexp, info.nmant)  # which makes zeros of subnormal numbers
+    return jnp.where(jnp.abs(x) < _LEAST_NORMAL, x, normal).astype(_F32)
 
 
 def _in_float64(x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
