@@ -59,7 +59,9 @@ def jax_candidate(tx: optax.GradientTransformation, params: dict[str, np.ndarray
 def torch_candidate(name: str, params: dict[str, np.ndarray], steps: int, threads: int, **kind: Any) -> Any:
     import torch
 
-    leaves = [torch.nn.Parameter(torch.tensor(value)) for value in params.values()]
+    on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    leaves = [torch.nn.Parameter(torch.tensor(value, device=device)) for value in params.values()]
     for leaf in leaves:
         leaf.grad = 0.01 * leaf.detach()
     try:
@@ -71,6 +73,8 @@ def torch_candidate(name: str, params: dict[str, np.ndarray], steps: int, thread
         torch.set_num_threads(threads)
         for _ in range(steps):
             optimizer.step()
+        if on_gpu:
+            torch.cuda.synchronize()
 
     return run
 

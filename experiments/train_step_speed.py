@@ -3,7 +3,7 @@
 Two perceptrons: 10-10-3 with Adam at batch 32, where the call costs more than the arithmetic, and 784-512-512-10 with
 SGD at batch 64, where the arithmetic is nearly all. Timed in turn in one run: torch eager with one and with all
 threads (the better one counts), torch.compile, our step called from Python, our epoch as one scan, and what one would
-write by hand with jax and optax, both ways.
+write by hand with jax and optax, both ways. Where JAX has a GPU, torch runs on it too.
 
     python -m experiments run train_step_speed        # about 2 min with torch, 20 s without
     expected: 10-10-3: 5x torch per call, 30x under scan; 784-512-512-10: 1.2x and 1.3x; within 1.05x of hand-written
@@ -177,11 +177,13 @@ def _perceptron(nn: Any, sizes: tuple[int, ...], **rngs: Any) -> Any:
 def _torch_candidates(settings: Settings, workload: Workload) -> dict[str, Callable[[], Any]]:
     import torch
 
-    x, y = (torch.from_numpy(each) for each in _batches(settings, workload))
+    on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    x, y = (torch.from_numpy(each).to(device) for each in _batches(settings, workload))
 
     def candidate(threads: int, compiled: bool) -> Callable[[], None]:
         torch.manual_seed(settings.seed)
-        model = _perceptron(torch.nn, workload.sizes)
+        model = _perceptron(torch.nn, workload.sizes).to(device)
         optimizer = getattr(torch.optim, workload.optimizer)(model.parameters(), lr=1e-3)
 
         def step(x: Any, y: Any) -> None:
@@ -195,10 +197,12 @@ def _torch_candidates(settings: Settings, workload: Workload) -> dict[str, Calla
             torch.set_num_threads(threads)
             for batch in zip(x, y, strict=True):
                 one_step(*batch)
+            if on_gpu:
+                torch.cuda.synchronize()
 
         return run
 
-    cores = os.cpu_count() or 1
+    cores = 1 if on_gpu else os.cpu_count() or 1
     candidates = {f"torch eager, {n} thread{'s' if n > 1 else ''}": candidate(n, False) for n in sorted({1, cores})}
     if not settings.quick:
         candidates[COMPILED] = candidate(cores, True)
