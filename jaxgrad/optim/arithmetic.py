@@ -101,8 +101,8 @@ def div(a: Array, value: Array) -> Array:
     """``a / value``, with a tensor or a scalar (``a.div(value)``)."""
     (x,) = _wide(a)
     y = value.astype(x.dtype)
-    if x.dtype != a.dtype:
-        y = jnp.where(x == x, y, jnp.nan)  # no scalar any more, by whose inverse a compiler would multiply
+    if y.ndim or x.dtype != a.dtype:
+        y = jnp.where(x == x, y, jnp.nan)  # neither a root nor a scalar, by whose inverse a compiler would multiply
     return rounded(x / y, a)
 
 
