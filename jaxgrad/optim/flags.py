@@ -4,6 +4,9 @@
 ``differentiable`` keeps autograd on during a step. Here XLA fuses every step, every step can be captured, and every
 step is a pure function that can be differentiated; so these arguments are accepted, checked for type and for the
 combinations that torch refuses, and change nothing.
+
+Of 16-bit parameters torch's ``foreach`` kernels round otherwise than its loop over parameters does. The loop, which is
+what torch takes on a CPU by itself, is followed here.
 """
 
 from typing import Any
