@@ -176,18 +176,22 @@ def test_three_multiply_adds_never_round(wrong):
 
 
 @pytest.mark.slow
-def test_all_radii_and_all_angles_of_the_compiled_loop_are_exact():
-    """A normal depends on 24 bits of one word and 24 of another: every value of each is tried."""
-    compiled = jax.jit(lambda words, zero: fused.normal32(words, np.float32(0), np.float32(1), zero))
+def test_all_radii_and_all_angles_are_exact_in_jax():
+    """A normal depends on 24 bits of one word and 24 of another: every value of each is tried, in both programs."""
+    mean, std = np.float32(0), np.float32(1)
+    fast = jax.jit(lambda words, zero: fused.normal32(words, mean, std, zero))
+    careful = jax.jit(lambda words: fused.exact_normal32(words, mean, std))
     chunk = 1 << 20
     for i in range(0, 1 << 24, chunk):
         own = np.arange(i, i + chunk, dtype=np.uint32).reshape(-1, 8)
         for other, column in ((0, 0), (12345678, 1)):  # the angle 0, where a normal is the radius; some radius
             groups = np.full((chunk // 8, 2, 8), other, np.uint32)
             groups[:, column] = own
-            values, trusted = compiled(groups.ravel(), np.int32(0))
+            expected = formulas.normal32(groups.ravel(), mean, std)
+            values, trusted = fast(groups.ravel(), np.int32(0))
             assert trusted
-            np.testing.assert_array_equal(values, formulas.normal32(groups.ravel(), np.float32(0), np.float32(1)))
+            np.testing.assert_array_equal(values, expected)
+            np.testing.assert_array_equal(careful(groups.ravel()), expected)
 
 
 floats32 = st.floats(-(2.0**100), 2.0**100, width=32, allow_subnormal=False)
