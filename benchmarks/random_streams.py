@@ -2,10 +2,10 @@
 
     python benchmarks/random_streams.py [--sizes 10000 1000000 10000000] [--seconds 0.3]
 
-Three columns: torch filling a tensor it has; ours called from Python (the host path, which also makes a JAX array);
-and ours inside one jitted program, generator in and out. Every time is the best of several calls, since a shared
-machine only ever adds to it. The values of all three are equal, which is checked before they are timed. The file is
-not named random.py because a script's folder comes first on its import path.
+Four columns: torch filling a tensor it has; ours called from Python with a generator on the host, which makes a JAX
+array as well; called with a generator on the device; and inside one jitted program, generator in and out. Every time is
+the best of several calls, since a shared machine only ever adds to it. The values of all are equal, which is checked
+before they are timed. The file is not named random.py because a script's folder comes first on its import path.
 """
 
 import argparse
@@ -49,20 +49,24 @@ def best(call: Callable[[], object], seconds: float) -> float:
 
 
 def draws(sizes: list[int], seconds: float) -> None:
-    print(f"{'draw':<18}{'n':>10}{'torch':>9}{'ours':>9}{'ratio':>7}{'jitted':>9}{'ratio':>7}   (ns a value)")
+    columns = "".join(f"{name:>9}{'ratio':>7}" for name in ("host", "device", "jitted"))
+    print(f"{'draw':<18}{'n':>10}{'torch':>9}{columns}   (ns a value)")
     for name, (ours, theirs) in DRAWS.items():
         for n in sizes:
             generator, torch_generator, x = random.manual_seed(1), torch.Generator().manual_seed(1), torch.empty(n)
             inside = jax.jit(lambda g, ours=ours, n=n: ours(g, n))
             expected = theirs(torch_generator, x).numpy()
-            for draw in (lambda g, ours=ours, n=n: ours(g, n), inside):
-                assert np.array_equal(draw(generator)[0], expected), name
             on_device = jax.device_put(generator)
+            for value, _ in (ours(generator, n), ours(on_device, n), inside(generator)):
+                assert np.array_equal(value, expected), name
             a = best(lambda theirs=theirs, g=torch_generator, x=x: theirs(g, x), seconds)
-            b = best(lambda ours=ours, g=generator, n=n: jax.block_until_ready(ours(g, n)[0]), seconds)
-            c = best(lambda f=inside, g=on_device: jax.block_until_ready(f(g)), seconds)
-            row = [f"{1e9 * t / n:9.2f}" for t in (a, b, c)]
-            print(f"{name:<18}{n:>10}{row[0]}{row[1]}{b / a:7.2f}{row[2]}{c / a:7.2f}", flush=True)
+            from_python = [
+                best(lambda ours=ours, g=g, n=n: jax.block_until_ready(ours(g, n)[0]), seconds)
+                for g in (generator, on_device)
+            ]
+            jitted = best(lambda f=inside, g=on_device: jax.block_until_ready(f(g)), seconds)
+            cells = "".join(f"{1e9 * t / n:9.2f}{t / a:7.2f}" for t in (*from_python, jitted))
+            print(f"{name:<18}{n:>10}{1e9 * a / n:9.2f}{cells}", flush=True)
 
 
 def dropout(sizes: list[int], seconds: float) -> None:

@@ -5,10 +5,12 @@
     y, generator = random.randint(generator, 0, 3, (32,))
 
 Every draw takes a :class:`Generator` and returns the value and the next generator; there is no global one. The
-same functions work inside ``jax.jit``, where the generator is one more value of the state.
+same functions work inside ``jax.jit``, where the generator is one more value of the state. Outside, a generator draws
+on the host and compiles nothing; one that was put on a device (``jax.device_put(generator)``) draws large arrays there,
+compiled once a shape, three times as fast for 10,000 values.
 
 Equal to torch 2.13 bit for bit, values and state bytes, on x86-64 CPUs with AVX2 or AVX512; inside programs that is
-verified on XLA's CPU backend. What is not:
+verified on XLA's CPU backend and on an NVIDIA GPU. What is not:
 
 - ``multinomial`` without replacement orders equal keys by index, torch by the accidents of a partial sort: 14 of
   100,000 positions for 5,000 of 1e5 float32 categories, more often in 16 bits. One sample, replacement and
