@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.timing import Timings, interleave
+from experiments.common.timing import Timings, interleave, torch_device
 from jaxgrad import optim
 
 MLP = [(512, 784), (512,), (512, 512), (512,), (10, 512), (10,)]
@@ -59,8 +59,7 @@ def jax_candidate(tx: optax.GradientTransformation, params: dict[str, np.ndarray
 def torch_candidate(name: str, params: dict[str, np.ndarray], steps: int, threads: int, **kind: Any) -> Any:
     import torch
 
-    on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
-    device = "cuda" if on_gpu else "cpu"
+    device = torch_device()
     leaves = [torch.nn.Parameter(torch.tensor(value, device=device)) for value in params.values()]
     for leaf in leaves:
         leaf.grad = 0.01 * leaf.detach()
@@ -73,7 +72,7 @@ def torch_candidate(name: str, params: dict[str, np.ndarray], steps: int, thread
         torch.set_num_threads(threads)
         for _ in range(steps):
             optimizer.step()
-        if on_gpu:
+        if device == "cuda":
             torch.cuda.synchronize()
 
     return run

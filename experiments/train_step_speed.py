@@ -22,7 +22,7 @@ import numpy as np
 import optax
 
 from experiments.common.experiment import Experiment, Record, Settings
-from experiments.common.timing import Timings, interleave
+from experiments.common.timing import Timings, interleave, torch_device
 from jaxgrad import func, nn, optim, random, train
 from jaxgrad.nn import functional as F
 from jaxgrad.parity.claim import Info
@@ -177,8 +177,8 @@ def _perceptron(nn: Any, sizes: tuple[int, ...], **rngs: Any) -> Any:
 def _torch_candidates(settings: Settings, workload: Workload) -> dict[str, Callable[[], Any]]:
     import torch
 
-    on_gpu = jax.default_backend() == "gpu" and torch.cuda.is_available()
-    device = "cuda" if on_gpu else "cpu"
+    device = torch_device()
+    on_gpu = device == "cuda"
     x, y = (torch.from_numpy(each).to(device) for each in _batches(settings, workload))
 
     def candidate(threads: int, compiled: bool) -> Callable[[], None]:

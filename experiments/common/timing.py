@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
+
+
+def torch_device() -> str:
+    """Where torch runs to be timed beside JAX: on the GPU if JAX has one and torch can use it."""
+    import torch
+
+    return "cuda" if jax.default_backend() == "gpu" and torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ _TORCH_NAMES = {
     "int16": "Short",
     "int32": "Int",
     "int64": "Long",
+    "uint16": "UInt16",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
     "float16": "Half",
     "bfloat16": "BFloat16",
     "float32": "Float",
@@ -20,11 +23,15 @@ _TORCH_NAMES = {
 }
 
 _C_NAMES = {
+    "bool": "bool",
     "uint8": "unsigned char",
     "int8": "signed char",
     "int16": "short int",
     "int32": "int",
     "int64": "long int",
+    "uint16": "short unsigned int",
+    "uint32": "unsigned int",
+    "uint64": "long unsigned int",
     "float16": "c10::Half",
     "bfloat16": "c10::BFloat16",
     "float32": "float",

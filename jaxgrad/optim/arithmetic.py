@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.rounding import nearest
 from jaxgrad._core.types import Array
 
 Scalar: TypeAlias = Array | float
@@ -36,36 +37,14 @@ def _wide(*arrays: Array) -> list[Array]:
 
 def rounded(value: Array, like: Array) -> Array:
     """The rounding at the end of one operation; a compiler may not drop it, as it may drop a pair of casts."""
-    return value if value.dtype == like.dtype else _to_16_bits(value, like.dtype).astype(like.dtype)
-
-
-def _to_16_bits(value: Array, dtype: np.dtype) -> Array:
-    """The nearest numbers that a 16-bit dtype holds, in the dtype of ``value``."""
-    info = jnp.finfo(dtype)
-    normal = jax.lax.reduce_precision(value, info.nexp, info.nmant)
-    if dtype != jnp.float16:
-        return normal
-    step = float(info.smallest_subnormal)  # reduce_precision makes zeros of the subnormal numbers
-    subnormal = _nearest_integer(value / step) * step
-    return jnp.where(jnp.abs(value) < float(info.smallest_normal), subnormal, normal)
-
-
-@jax.custom_jvp
-def _nearest_integer(a: Array) -> Array:
-    return jax.lax.round(a, jax.lax.RoundingMethod.TO_NEAREST_EVEN)
-
-
-@_nearest_integer.defjvp
-def _nearest_integer_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """Derivatives pass a rounding here as they pass ``reduce_precision``."""
-    return _nearest_integer(*primals), tangents[0]
+    return value if value.dtype == like.dtype else nearest(value, like.dtype).astype(like.dtype)
 
 
 def _in_dtype_of(a: Array, value: Scalar) -> Scalar:
     """The scalar of an addition, which torch rounds to the tensor's dtype first; the other operations do not."""
     if a.dtype == arithmetic_dtype(a.dtype):
         return value
-    return _to_16_bits(jnp.asarray(value, jnp.float32), a.dtype)
+    return nearest(jnp.asarray(value, jnp.float32), a.dtype)
 
 
 def element(value: Array, like: Array) -> Array:

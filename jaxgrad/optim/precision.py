@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtypes import x64_enabled
+from jaxgrad._core.rounding import nearest
 from jaxgrad._core.types import Array
 
 
@@ -45,18 +46,10 @@ def pack(value: Any) -> Array:
 def _parts(number: Any, xp: Any) -> list[Any]:
     parts = []
     for _ in range(3):
-        part = _to_float32(number, xp)
+        part = np.float64(np.float32(number)) if xp is np else nearest(number, np.dtype(np.float32))
         parts.append(part.astype(xp.float32))
         number = xp.where(xp.isfinite(part), number - part, 0.0)
     return parts
-
-
-def _to_float32(number: Any, xp: Any) -> Any:
-    """The nearest float32 as a float64. Of a pair of casts XLA may drop both, and the parts would all be the first."""
-    if xp is np:
-        return np.float64(np.float32(number))
-    info = np.finfo(np.float32)
-    return jax.lax.reduce_precision(number, info.nexp, info.nmant)
 
 
 def widen(packed: Array) -> Array:

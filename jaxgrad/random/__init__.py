@@ -7,7 +7,7 @@
 Every draw takes a :class:`Generator` and returns the value and the next generator; there is no global one. The
 same functions work inside ``jax.jit``, where the generator is one more value of the state. Outside, a generator draws
 on the host and compiles nothing; one that was put on a device (``jax.device_put(generator)``) draws large arrays there,
-compiled once a shape, three times as fast for 10,000 values.
+compiled once a shape, two to three times as fast for 10,000 values.
 
 Equal to torch 2.13 bit for bit, values and state bytes, on x86-64 CPUs with AVX2 or AVX512; inside programs that is
 verified on XLA's CPU backend and on an NVIDIA GPU. What is not:

@@ -9,8 +9,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.errors import explain
-from jaxgrad.random.dtypes import C_NAME, FLOATS, SCALAR_NAME, is_float
+from jaxgrad.random.dtypes import FLOATS, is_float
 
 Shape = tuple[int, ...]
 
@@ -36,12 +37,12 @@ def check_uniform(low: float, high: float, dtype: np.dtype) -> None:
     largest = _largest(dtype)
     for name, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
-            raise RuntimeError(explain(f"{name} is out of bounds for {C_NAME[dtype.name]}", got=value))
+            raise RuntimeError(explain(f"{name} is out of bounds for {c_name(dtype)}", got=value))
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
     if high - low > largest:
         raise RuntimeError(
-            f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAME[dtype.name]}>::max(), but found "
+            f"uniform_ expects to-from <= std::numeric_limits<{torch_name(dtype)}>::max(), but found "
             f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
         )
 
@@ -74,18 +75,17 @@ def check_continuous(dtype: Any, distribution: str) -> None:
     """Raise torch's RuntimeError if a continuous distribution should fill integers."""
     wanted = np.dtype(jnp.dtype(dtype))
     if wanted.name not in FLOATS:
-        names = SCALAR_NAME if distribution == "Exponential" else C_NAME
+        name = (torch_name if distribution == "Exponential" else c_name)(wanted)
         raise RuntimeError(
             f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point "
-            f"but you specified {names.get(wanted.name, wanted.name)}"
+            f"but you specified {name}"
         )
 
 
 def check_multinomial(shape: Shape, dtype: np.dtype, num_samples: int, replacement: bool) -> None:
     """Raise torch's RuntimeError unless that many samples can be taken from weights of this shape."""
     if dtype.name not in FLOATS:
-        name = SCALAR_NAME.get(dtype.name, dtype.name)
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {name}")
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {torch_name(dtype)}")
     if len(shape) not in (1, 2) or (len(shape) == 1 and shape[0] == 0 and replacement):
         raise RuntimeError(explain("prob_dist must be 1 or 2 dim", got=shape))
     if num_samples <= 0:
@@ -109,7 +109,7 @@ def check_range(low: int, high: int, dtype: np.dtype) -> None:
     for name, value in (("from", low), ("to - 1", high - 1)):
         if not least <= value <= largest:
             raise RuntimeError(
-                explain(f"{name} is out of bounds for {C_NAME[dtype.name]}", got=value, expected=(least, largest))
+                explain(f"{name} is out of bounds for {c_name(dtype)}", got=value, expected=(least, largest))
             )
 
 

@@ -1,4 +1,4 @@
-"""Which dtypes torch can fill, under the names its error messages give them."""
+"""Which dtypes torch can fill."""
 
 import functools
 from typing import Any
@@ -6,40 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 
-C_NAME = {
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "float32": "float",
-    "float64": "double",
-    "bool": "bool",
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short int",
-    "int32": "int",
-    "int64": "long int",
-    "uint16": "short unsigned int",
-    "uint32": "unsigned int",
-    "uint64": "long unsigned int",
-}
-SCALAR_NAME = {
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "float32": "Float",
-    "float64": "Double",
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "uint16": "UInt16",
-    "uint32": "UInt32",
-    "uint64": "UInt64",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}
 DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # bits of the significand
 FLOATS = tuple(DIGITS)
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
@@ -55,8 +24,8 @@ def check_dtype(dtype: Any, allowed: tuple[str, ...], kernel: str) -> np.dtype:
     """
     wanted = np.dtype(jnp.dtype(dtype))
     if wanted.name not in allowed:
-        name = SCALAR_NAME.get(wanted.name, wanted.name)
-        raise NotImplementedError(explain(f"\"{kernel}\" not implemented for '{name}'", expected=", ".join(allowed)))
+        sentence = f"\"{kernel}\" not implemented for '{torch_name(wanted)}'"
+        raise NotImplementedError(explain(sentence, expected=", ".join(allowed)))
     return wanted
 
 

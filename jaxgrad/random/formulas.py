@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.rounding import nearest
+
 XP = ModuleType
 _F32, _F64 = np.float32, np.float64
 _HALFWAY, _BELOW = np.int64(1 << 28), np.int64((1 << 29) - 1)  # bits of a float64 that float32 has no room for
@@ -53,7 +55,8 @@ def fma32(xp: XP, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
     the first rounding fell exactly half-way between two float32. There the sum is first rounded to odd. ``fits`` says
     that the sum is known to fit into float64, so that there is no first rounding.
     """
-    product, z, total = _in_float64(x, y, z)
+    product, z = x.astype(_F64) * y.astype(_F64), z.astype(_F64)
+    total = product + z
     if fits:
         return _to_float32(xp, total)
     pattern = bits(xp, total, np.int64)
@@ -69,18 +72,10 @@ def fma32(xp: XP, x: Any, y: Any, z: Any, fits: bool = False) -> Any:
 
 
 def _to_float32(xp: XP, x: Any) -> Any:
-    """float64 rounded to float32. XLA may drop a pair of casts for the precision that it gains, but no rounding."""
+    """float64 rounded to float32; subnormal numbers, which ``nearest`` would lose, are left to the cast."""
     if xp is np:
         return x.astype(_F32)
-    info = np.finfo(_F32)
-    normal = jax.lax.reduce_precision(x, info.nexp, info.nmant)  # which makes zeros of subnormal numbers
-    return jnp.where(jnp.abs(x) < _LEAST_NORMAL, x, normal).astype(_F32)
-
-
-def _in_float64(x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
-    """The product, z and their sum."""
-    product, z = x.astype(_F64) * y.astype(_F64), z.astype(_F64)
-    return product, z, product + z
+    return jnp.where(jnp.abs(x) < _LEAST_NORMAL, x, nearest(x, np.dtype(_F32))).astype(_F32)
 
 
 Fma = Callable[..., Any]
@@ -135,7 +130,7 @@ def sincos32(xp: XP, x: Any, fma: Fma, rounded: Round = _as_is) -> tuple[Any, An
 
 def sqrt32(x: Any) -> Any:
     """The root rounded once: under JAX a GPU's own float32 root is off in the last place."""
-    return np.sqrt(x) if isinstance(x, np.ndarray) else jnp.sqrt(x.astype(_F64)).astype(_F32)
+    return np.sqrt(x) if isinstance(x, np.ndarray) else _to_float32(jnp, jnp.sqrt(x.astype(_F64)))
 
 
 def box_muller32(

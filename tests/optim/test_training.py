@@ -38,7 +38,7 @@ OPTIONS = {
 
 
 def trains(name, key):
-    """Whether a parameter is trained: Muon takes trained_of only."""
+    """Whether a parameter is trained: Muon takes matrices only."""
     return name != "Muon" or key.endswith("weight")
 
 

@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 
+from jaxgrad._core.dtype_names import c_name
 from jaxgrad.random.checks import Shape, check_range
-from jaxgrad.random.dtypes import C_NAME, DIGITS, is_float, round_to
+from jaxgrad.random.dtypes import DIGITS, is_float, round_to
 from jaxgrad.random.host.stream import Stream
 
 WIDE = 1 << 28  # from this range on torch 2.13 takes 64-bit words
@@ -76,7 +77,7 @@ def last(dtype: np.dtype) -> int:
 
 
 def _warn_beyond_digits(low: int, high: int, dtype: np.dtype) -> None:
-    digits, name = DIGITS[dtype.name], C_NAME[dtype.name]
+    digits, name = DIGITS[dtype.name], c_name(dtype)
     for which, value in (("from", low), ("to - 1", high - 1)):
         if not -(2**digits) <= value <= 2**digits:
             warnings.warn(
