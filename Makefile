@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format clean
+.PHONY: help run test test-fast test-all lint format clean
 
 help:  ## name the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,10 @@ test: $(READY)  ## run every test: units, parity with PyTorch, doctests, archite
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 test-fast: $(READY)  ## the same without the long sweeps
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow and not exhaustive"
+
+test-all: test  ## `make test`, and after it what is too long for every day: whole databases, whole models, kills
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m exhaustive
 
 lint: $(READY)  ## style, format, types, and the import contract
 	$(BIN)/ruff check
