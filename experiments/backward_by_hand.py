@@ -23,7 +23,7 @@ import numpy as np
 
 from experiments.common.experiment import Experiment, Record, Settings
 from jaxgrad import autograd, random
-from jaxgrad.autograd.gradcheck_jacobian import by_rows, numerical, of_differentiable
+from jaxgrad.autograd._gradcheck.jacobian import by_rows, numerical, of_differentiable
 from jaxgrad.nn import functional as F
 from jaxgrad.parity.claim import Exact, Info
 

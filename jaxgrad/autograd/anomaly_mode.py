@@ -20,11 +20,11 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.trees import path_name
-from jaxgrad.autograd import graph_names as names
-from jaxgrad.autograd.function_ctx import is_tensor
-from jaxgrad.autograd.graph_tracing import operation_of
-from jaxgrad.autograd.locate import Frames, is_of_jax, line, origin, scope, transforms
-from jaxgrad.autograd.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.origin import Frames, is_of_jax, line, origin, scope, transforms
+from jaxgrad._jaxpr.scan_sizes import scan_sizes
+from jaxgrad.autograd._function.ctx import is_tensor
+from jaxgrad.autograd._graph import names as names
+from jaxgrad.autograd._graph.tracing import operation_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -16,12 +16,12 @@ from jax.interpreters import ad
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.dependence import Leaves, union
+from jaxgrad._jaxpr.narrow import narrowed
+from jaxgrad.autograd._tape.cotangent import Shape, conjugated, cotangents, shape_of
+from jaxgrad.autograd._tape.saved import Saved
+from jaxgrad.autograd._tape.tape import record
 from jaxgrad.autograd.accumulate import accumulate
-from jaxgrad.autograd.cotangent import Shape, conjugated, cotangents, shape_of
-from jaxgrad.autograd.dependence import Leaves, union
-from jaxgrad.autograd.narrow import narrowed
-from jaxgrad.autograd.record import record
-from jaxgrad.autograd.saved import Saved
 from jaxgrad.autograd.selection import Inputs, select
 
 NO_GRAD_FN = "element {} of tensors does not require grad and does not have a grad_fn"

@@ -14,9 +14,9 @@ from typing import Any
 import jax
 
 from jaxgrad._core.errors import explain
-from jaxgrad.autograd.function_call import Call, VmapInfo
-from jaxgrad.autograd.function_ctx import FunctionCtx, is_tensor
-from jaxgrad.autograd.function_lift import lift
+from jaxgrad.autograd._function.call import Call, VmapInfo
+from jaxgrad.autograd._function.ctx import FunctionCtx, is_tensor
+from jaxgrad.autograd._function.lift import lift
 
 __all__ = ["Function", "FunctionCtx", "VmapInfo", "once_differentiable"]
 

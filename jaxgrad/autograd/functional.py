@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.autograd import functional_checks as check
-from jaxgrad.autograd.functional_checks import Arrays
-from jaxgrad.autograd.functional_products import pullback, pushforward
+from jaxgrad.autograd._functional import checks as check
+from jaxgrad.autograd._functional.checks import Arrays
+from jaxgrad.autograd._functional.products import pullback, pushforward
 
 Func = Callable[..., Any]
 

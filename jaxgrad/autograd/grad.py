@@ -10,7 +10,7 @@ import numpy as np
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.trees import key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import PyTree
-from jaxgrad.autograd.dependence import Leaves
+from jaxgrad._jaxpr.dependence import Leaves
 from jaxgrad.autograd.forward import forward
 from jaxgrad.autograd.selection import Inputs, select
 

@@ -16,8 +16,8 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import Jaxpr, JaxprEqn
 
 from jaxgrad._core.types import PyTree
-from jaxgrad.autograd.flat import trace
-from jaxgrad.autograd.rebuild import Into, alone, bodies, evaluate
+from jaxgrad._jaxpr.evaluate import Into, alone, bodies, evaluate
+from jaxgrad.autograd._tape.flat_function import trace
 
 F = TypeVar("F", bound=Callable[..., Any])
 

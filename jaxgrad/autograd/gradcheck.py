@@ -13,17 +13,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad.autograd import gradcheck_jacobian as jacobian
-from jaxgrad.autograd import gradcheck_messages as messages
-from jaxgrad.autograd.functional_products import pullback
-from jaxgrad.autograd.gradcheck_extra import (
+from jaxgrad.autograd._functional.products import pullback
+from jaxgrad.autograd._gradcheck import jacobian as jacobian
+from jaxgrad.autograd._gradcheck import messages as messages
+from jaxgrad.autograd._gradcheck.extra import (
     check_batched_backward,
     check_batched_forward,
     check_multiplied_by_grad_output,
     check_undefined_grads,
 )
-from jaxgrad.autograd.gradcheck_jacobian import Function, differentiable, of_differentiable
-from jaxgrad.autograd.gradcheck_messages import GradcheckError
+from jaxgrad.autograd._gradcheck.jacobian import Function, differentiable, of_differentiable
+from jaxgrad.autograd._gradcheck.messages import GradcheckError
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 

@@ -16,10 +16,10 @@ import jax.numpy as jnp
 
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import PyTree
-from jaxgrad.autograd.graph_drawing import svg
-from jaxgrad.autograd.graph_saved import SavedTensor
-from jaxgrad.autograd.graph_text import dot, text
-from jaxgrad.autograd.graph_tracing import Node, Value, Walk
+from jaxgrad.autograd._graph.drawing import svg
+from jaxgrad.autograd._graph.saved_tensors import SavedTensor
+from jaxgrad.autograd._graph.text import dot, text
+from jaxgrad.autograd._graph.tracing import Node, Value, Walk
 
 __all__ = ["ComputationalGraph", "Node", "SavedTensor", "computational_graph"]
 

@@ -17,7 +17,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.autograd.cotangent import conjugated
+from jaxgrad.autograd._tape.cotangent import conjugated
 
 GradHook: TypeAlias = Callable[[Array], Array | None]
 """``hook(grad) -> grad``; None leaves the gradient as it is."""

@@ -19,7 +19,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad._core.errors import explain
 from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array
-from jaxgrad.autograd.cotangent import conjugated
+from jaxgrad.autograd._tape.cotangent import conjugated
 from jaxgrad.autograd.hooks import checked
 
 

@@ -15,9 +15,9 @@ from jax.extend.core import Jaxpr, JaxprEqn
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.evaluate import Into, alone, bodies, evaluate
+from jaxgrad.autograd._tape.flat_function import trace
 from jaxgrad.autograd.backward import backward
-from jaxgrad.autograd.flat import trace
-from jaxgrad.autograd.rebuild import Into, alone, bodies, evaluate
 from jaxgrad.autograd.selection import Inputs, select
 
 _MARK = "retain_grad:"

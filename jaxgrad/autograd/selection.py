@@ -8,7 +8,7 @@ import jax
 from jaxgrad._core.errors import check_differentiable, explain, quoted
 from jaxgrad._core.trees import path_name
 from jaxgrad._core.types import PyTree
-from jaxgrad.autograd.dependence import Leaves
+from jaxgrad._jaxpr.dependence import Leaves
 
 Inputs: TypeAlias = str | Iterable[str] | Callable[[str, Any], bool] | PyTree | None
 """None for all leaves; a dotted name or several; a predicate of name and leaf; a tree of booleans."""

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
-from jaxgrad.autograd import graph_names as names
-from jaxgrad.autograd.graph_saved import SavedTensor, saved_tensors
-from jaxgrad.autograd.locate import is_of_jax, line, mark, origin, scope
-from jaxgrad.autograd.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.origin import is_of_jax, line, mark, origin, scope
+from jaxgrad._jaxpr.scan_sizes import scan_sizes
+from jaxgrad.autograd._graph import names as names
+from jaxgrad.autograd._graph.saved_tensors import SavedTensor, saved_tensors
 
 _CALLS = {"jit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
 _CALLS |= {"remat2": "jaxpr", "custom_jvp_call": "call_jaxpr", "custom_lin": "call_jaxpr"}

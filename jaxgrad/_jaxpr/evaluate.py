@@ -8,7 +8,7 @@ import jax
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
 from jaxgrad._core.types import PyTree
-from jaxgrad.autograd.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.scan_sizes import scan_sizes
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
-from jaxgrad.autograd.rebuild import alone
-from jaxgrad.autograd.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.evaluate import alone
+from jaxgrad._jaxpr.scan_sizes import scan_sizes
 
 Leaves = int
 """A set of leaves: bit ``i`` stands for leaf ``i``."""

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad.autograd import gradcheck_messages as messages
-from jaxgrad.autograd.functional_products import pullback
-from jaxgrad.autograd.gradcheck_jacobian import Function, random_vectors
-from jaxgrad.autograd.gradcheck_messages import GradcheckError
+from jaxgrad.autograd._functional.products import pullback
+from jaxgrad.autograd._gradcheck import messages as messages
+from jaxgrad.autograd._gradcheck.jacobian import Function, random_vectors
+from jaxgrad.autograd._gradcheck.messages import GradcheckError
 
 
 def check_multiplied_by_grad_output(f: Function) -> None:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from jaxgrad._core.shapes import torch_size
 from jaxgrad._core.types import Array
-from jaxgrad.autograd.dependence import Leaves, dependence
-from jaxgrad.autograd.function_ctx import is_tensor
+from jaxgrad._jaxpr.dependence import Leaves, dependence
+from jaxgrad.autograd._function.ctx import is_tensor
 
 Arrays = tuple[Array, ...]
 

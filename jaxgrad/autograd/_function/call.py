@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain
-from jaxgrad.autograd.function_ctx import FunctionCtx, is_tensor
+from jaxgrad.autograd._function.ctx import FunctionCtx, is_tensor
 
 
 class VmapInfo(NamedTuple):

@@ -13,7 +13,7 @@ from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
 from jaxgrad._core.errors import explain
-from jaxgrad.autograd.function_call import Call
+from jaxgrad.autograd._function.call import Call
 
 _Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive")  # noqa: B009  # before jax 0.11
 

@@ -14,8 +14,8 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.autograd.dependence import Leaves, dependence, union
-from jaxgrad.autograd.flat import FlatFunction, flatten
+from jaxgrad._jaxpr.dependence import Leaves, dependence, union
+from jaxgrad.autograd._tape.flat_function import FlatFunction, flatten
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.autograd.functional_checks import Arrays
+from jaxgrad.autograd._functional.checks import Arrays
 
 
 def pullback(fn: Callable[..., Arrays], inputs: Arrays) -> tuple[Arrays, Callable[[Any], Arrays]]:

@@ -13,8 +13,8 @@ from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
 from jaxgrad._core.errors import is_traced
-from jaxgrad.autograd.function_both_modes import BothModes
-from jaxgrad.autograd.function_call import Call
+from jaxgrad.autograd._function.both_modes import BothModes
+from jaxgrad.autograd._function.call import Call
 
 
 def lift(call: Call, *, has_jvp: bool, has_vmap: bool) -> Callable[..., list[Any]]:

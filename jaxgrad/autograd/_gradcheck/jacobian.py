@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
-from jaxgrad.autograd.function_ctx import is_tensor
-from jaxgrad.autograd.functional_products import pullback
+from jaxgrad.autograd._function.ctx import is_tensor
+from jaxgrad.autograd._functional.products import pullback
 
 
 class Function(NamedTuple):

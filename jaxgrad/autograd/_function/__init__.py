@@ -1,0 +1,1 @@
+"""What stands behind ``Function``: one call, its context, and its rules in the form that JAX takes."""

@@ -1,0 +1,1 @@
+"""What stands behind ``gradcheck``: the two Jacobians, their comparison, torch's sentences."""
