@@ -28,7 +28,7 @@ def test_what_is_no_integer(value):
 
 def test_a_traced_number_is_said_to_be_one():
     for check in (as_number, as_integer):
-        with pytest.raises(TypeError, match="must be an? \\w+ that is known"):
+        with pytest.raises(TypeError, match=r"must be an? \w+ that is known"):
             jax.jit(lambda x, check=check: check(x, "x", "f"))(1)
 
 
