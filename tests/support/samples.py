@@ -1,0 +1,236 @@
+"""What the two harnesses over PyTorch's databases share: conversion, gradients of every input, and the verdict."""
+
+import contextlib
+import warnings
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+
+from jaxgrad.parity import distance
+from jaxgrad.parity.jax_side import cotangent
+from jaxgrad.parity.measure import noise_ratio
+from jaxgrad.parity.torch_side import to_numpy, to_torch
+
+BOUND = 1e-10
+
+
+@dataclass
+class Tally:
+    """What became of one entry's samples.
+
+    Attributes:
+        passed: number of samples without a complaint.
+        left_out: number of samples left out, by reason.
+        complaints: one text for each sample that differs.
+        ratios: float32 only: every noise ratio.
+    """
+
+    name: str
+    passed: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+
+    def leave_out(self, reason):
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
+    def count(self, complaint):
+        if complaint:
+            self.complaints.append(complaint)
+        else:
+            self.passed += 1
+
+    def check(self, at_least=1):
+        """Raise for the first complaints; an entry of which nothing was run is one too."""
+        shown = "\n".join(self.complaints[:5])
+        assert not self.complaints, f"{self.name}: {len(self.complaints)} of {self.total} differ\n{shown}"
+        assert self.passed >= at_least, f"{self.name}: {self.passed} samples passed, {self.left_out}"
+
+    @property
+    def total(self):
+        return self.passed + len(self.complaints) + sum(self.left_out.values())
+
+
+def to_jax(value):
+    """A tensor, a torch dtype, or any nesting of them, as ours has it; a module as the module of the same name."""
+    if isinstance(value, torch.Tensor):
+        return jnp.asarray(to_numpy(value))
+    if isinstance(value, torch.dtype):
+        return jnp.dtype(str(value).removeprefix("torch."))
+    if isinstance(value, torch.Size):
+        return tuple(value)
+    if isinstance(value, tuple | list):
+        converted = [to_jax(each) for each in value]
+        return type(value)(*converted) if hasattr(value, "_fields") else type(value)(converted)
+    if isinstance(value, dict):
+        return {key: to_jax(each) for key, each in value.items()}
+    return value
+
+
+def tensors_of(tree):
+    """The tensors of a nesting, in order."""
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    return [leaf for each in tree for leaf in tensors_of(each)] if isinstance(tree, tuple | list) else []
+
+
+def with_tensors(tree, tensors):
+    """The same nesting with other tensors (or arrays), taken one by one from an iterator."""
+    if isinstance(tree, torch.Tensor):
+        return next(tensors)
+    if isinstance(tree, dict):
+        return {key: with_tensors(each, tensors) for key, each in tree.items()}
+    if isinstance(tree, tuple | list) and not isinstance(tree, torch.Size):
+        converted = [with_tensors(each, tensors) for each in tree]
+        return type(tree)(*converted) if hasattr(tree, "_fields") else type(tree)(converted)
+    return tree
+
+
+def differentiable(tensor):
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def double(tree):
+    """Floating tensors in float64, everything else as it is."""
+    return with_tensors(tree, iter([t.double() if t.is_floating_point() else t for t in tensors_of(tree)]))
+
+
+def results_of(output):
+    """The tensors or arrays of an output (one, or a tuple with None for what is missing)."""
+    flat = jax.tree.leaves(output, is_leaf=lambda each: each is None or isinstance(each, torch.Tensor))
+    return [each for each in flat if each is not None]
+
+
+def torch_answer(fn, tensors, seed=0):
+    """Values of ``fn(*tensors)``, and the gradients of what torch differentiates; None where it has no gradient.
+
+    Returns:
+        Values, gradients by the place of the tensor. A tensor that torch refuses to differentiate has no entry.
+    """
+
+    def run(places):
+        leaves = [t.detach().clone().requires_grad_(i in places) for i, t in enumerate(tensors)]
+        torch.manual_seed(seed)
+        values = results_of(fn(*leaves))
+        outputs = [v for v in values if v.requires_grad]
+        if not outputs or not places:
+            return values, {}
+        weights = [to_torch(cotangent(to_numpy(v))) for v in outputs]
+        found = torch.autograd.grad(outputs, [leaves[i] for i in places], weights, allow_unused=True)
+        return values, dict(zip(places, found, strict=True))
+
+    places = [i for i, t in enumerate(tensors) if differentiable(t)]
+    try:
+        values, grads = run(places)
+    except (RuntimeError, NotImplementedError):
+        values, grads = run([])
+        for place in places:
+            with contextlib.suppress(RuntimeError, NotImplementedError):
+                grads |= run([place])[1]
+    return [to_numpy(v.resolve_conj() if v.is_complex() else v) for v in values], {
+        i: None if g is None else to_numpy(g.resolve_conj() if g.is_complex() else g) for i, g in grads.items()
+    }
+
+
+def jax_answer(fn, arrays, places, jit=False):
+    """The same of ours: ``fn(*arrays)`` and its gradients with respect to the arrays at ``places``."""
+
+    def call(chosen):
+        given = list(arrays)
+        for place, value in zip(places, chosen, strict=True):
+            given[place] = value
+        values = results_of(fn(*given))
+        inexact = [v for v in values if jnp.issubdtype(v.dtype, jnp.inexact)]
+        return inexact, values
+
+    def both(chosen):
+        inexact, pull, values = jax.vjp(call, chosen, has_aux=True)
+        weights = [jnp.asarray(cotangent_of(v.shape, v.dtype)) for v in inexact]
+        # torch's gradient of a complex input is the conjugate of JAX's
+        pulled = pull([w.conj() for w in weights])[0]
+        return values, [g.conj() for g in pulled]
+
+    chosen = [arrays[i] for i in places]
+    if not places:
+        values, grads = (jax.jit(fn) if jit else fn)(*arrays), []
+        values = results_of(values)
+    else:
+        values, grads = (jax.jit(both) if jit else both)(chosen)
+    return [np.asarray(v) for v in values], dict(zip(places, map(np.asarray, grads), strict=True))
+
+
+def cotangent_of(shape, dtype):
+    return cotangent(np.zeros(shape, np.dtype(dtype)))
+
+
+def complaint(ours, theirs, truth=None, ratios=None):
+    """What differs between two answers, in words; empty if nothing does.
+
+    Args:
+        ours: values and gradients of ours.
+        theirs: the same of torch; None for a gradient stands for zeros.
+        truth: torch's in float64, where ``theirs`` is float32: the noise ratio decides then.
+        ratios: collects the noise ratios.
+    """
+    if len(ours[0]) != len(theirs[0]):
+        return f"{len(ours[0])} results, torch has {len(theirs[0])}"
+    scale = max((float(np.max(np.abs(v[np.isfinite(v)]), initial=0)) for v in theirs[0] if v.size), default=0.0)
+    pairs = [(f"result {i}", *pair) for i, pair in enumerate(zip(ours[0], theirs[0], strict=True))]
+    pairs += [
+        (f"gradient of tensor {i}", ours[1][i], np.zeros_like(ours[1][i]) if g is None else g)
+        for i, g in theirs[1].items()
+    ]
+    truths = [None] * len(pairs)
+    if truth is not None:
+        truths = [*truth[0], *(truth[1][i] for i in theirs[1])]
+    for (what, mine, yours), exact in zip(pairs, truths, strict=True):
+        if mine.shape != yours.shape:
+            return f"{what}: shape {mine.shape}, torch's {yours.shape}"
+        if mine.dtype != yours.dtype and not {mine.dtype.name, yours.dtype.name} <= {"int32", "int64"}:
+            return f"{what}: {mine.dtype}, torch's {yours.dtype}"
+        if mine.dtype.kind in "biu":
+            if not np.array_equal(mine, yours):
+                return f"{what}: {mine.ravel()[:6]}, torch's {yours.ravel()[:6]}"
+        elif exact is not None:
+            ratio = noise_ratio(mine, yours, exact)
+            if ratios is not None:
+                ratios.append(ratio)
+            if not ratio <= 3:
+                return f"{what}: {ratio:.1f} times torch's rounding, {mine.ravel()[:4]}, torch's {yours.ravel()[:4]}"
+        else:
+            measured = distance(mine, yours)
+            if not (measured.relative <= BOUND or measured.absolute <= 1e-14 * (1 + scale)):
+                return f"{what}: {measured.relative:.1e} away, {mine.ravel()[:4]}, torch's {yours.ravel()[:4]}"
+    return ""
+
+
+def error_complaint(ours, theirs):
+    """Whether ours raises the exception of torch's class whose first line is torch's; both are calls."""
+    try:
+        theirs()
+    except Exception as error:
+        reference = error
+    else:
+        return ""  # this build of torch does not raise
+    sentence = str(reference).splitlines()[0] if str(reference) else ""
+    try:
+        ours()
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        if not isinstance(error, type(reference)) and not isinstance(reference, type(error)):
+            return f"{type(error).__name__}: {first}\n  torch: {type(reference).__name__}: {sentence}"
+        return "" if first == sentence else f"{first}\n  torch: {sentence}"
+    return f"no error\n  torch: {type(reference).__name__}: {sentence}"
+
+
+@contextlib.contextmanager
+def quiet():
+    """Without warnings; the databases use deprecated arguments on purpose."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
