@@ -44,11 +44,24 @@ def named_leaves(tree: PyTree) -> dict[str, Any]:
     {'0.weight': 1, '0.bias': None}
     >>> named_leaves({"layers": [{"w": 1}, {"w": 2}]})
     {'layers.0.w': 1, 'layers.1.w': 2}
+
+    Raises:
+        ValueError: two leaves have the same name, as in ``{"a.b": 1, "a": {"b": 2}}``.
     """
-    leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)}
+    paths = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)
+    leaves = {path_name(path): leaf for path, leaf in paths}
+    if len(leaves) < len(paths):
+        _refuse_twice([path_name(path) for path, _ in paths])
     if isinstance(tree, dict) and leaves.keys() == tree.keys():
         return {name: leaves[name] for name in tree}
     return leaves
+
+
+def _refuse_twice(names: list[str]) -> None:
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ValueError(
+        f'two leaves have the name "{twice}"\n  remedy:   other keys: a dot in a key reads as a level of the tree'
+    )
 
 
 KeyOrder: TypeAlias = tuple[Any, ...] | None

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from jaxgrad._core.selection import Where
 from jaxgrad._core.types import PyTree
 from jaxgrad.autograd.forward import forward
-from jaxgrad.autograd.selection import Inputs
 
 
 def backward(
@@ -15,7 +15,7 @@ def backward(
     gradient: PyTree | None = None,
     grads: PyTree | None = None,
     has_aux: bool = False,
-    inputs: Inputs = None,
+    inputs: Where = None,
 ) -> tuple[Any, PyTree]:
     """``loss = loss_fn(...); loss.backward(gradient, inputs=inputs)``: the loss, and what stands in every ``.grad``.
 

@@ -14,21 +14,22 @@ import jax.numpy as jnp
 from jax.interpreters import ad
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.dependence import Leaves, union
 from jaxgrad._jaxpr.narrow import narrowed
 from jaxgrad.autograd._tape.cotangent import Shape, conjugated, cotangents, shape_of
+from jaxgrad.autograd._tape.inputs import wanted_leaves
 from jaxgrad.autograd._tape.saved import Saved
 from jaxgrad.autograd._tape.tape import record
 from jaxgrad.autograd.accumulate import accumulate
-from jaxgrad.autograd.selection import Inputs, select
 
 NO_GRAD_FN = "element {} of tensors does not require grad and does not have a grad_fn"
 
 
 def forward(
-    fn: Callable[..., Any], params: PyTree, *args: Any, has_aux: bool = False, inputs: Inputs = None
+    fn: Callable[..., Any], params: PyTree, *args: Any, has_aux: bool = False, inputs: Where = None
 ) -> tuple[Any, "Graph"]:
     """Run ``fn(params, *args)`` as torch runs a forward pass: the result, and the graph behind it.
 
@@ -61,7 +62,7 @@ def forward(
         ...
     RuntimeError: Trying to backward through the graph a second time ...
     """
-    recorded = record(fn, params, args, has_aux, select(params, inputs))
+    recorded = record(fn, params, args, has_aux, wanted_leaves(params, inputs))
     plan = Plan(
         outputs=tuple(shape_of(output) for output in recorded.outputs),
         params=jax.tree.structure(params),

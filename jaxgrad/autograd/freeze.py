@@ -5,18 +5,15 @@ two trees are what a loss function of the trained half takes. In both a frozen p
 the optimizer leaves it and its state alone), and its gradient is not computed at all.
 """
 
-from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 import jax
 
-from jaxgrad._core.errors import check_differentiable, explain, quoted
+from jaxgrad._core.errors import check_differentiable, explain
+from jaxgrad._core.selection import Where, select
 from jaxgrad._core.trees import is_none, key_order, path_name, with_key_order
 from jaxgrad._core.types import PyTree
-
-Where: TypeAlias = str | Iterable[str] | Callable[[str, Any], bool]
-"""A pattern of names as the shell writes them ("features.*", "*.bias"), several, or a predicate of name and leaf."""
 
 
 def requires_grad(params: PyTree, where: Where, requires_grad: bool = True) -> PyTree:
@@ -24,18 +21,18 @@ def requires_grad(params: PyTree, where: Where, requires_grad: bool = True) -> P
 
     Args:
         params: any tree of arrays.
-        where: patterns of dotted names, or a predicate of name and leaf.
+        where: names, patterns, a predicate of name and leaf, or a mask.
         requires_grad: what is said of the leaves that match; of the others the opposite.
 
     Raises:
-        KeyError: a pattern matches no leaf.
+        KeyError: a name or pattern matches no leaf.
         RuntimeError: a leaf that should be trained is not floating point or complex.
 
     >>> requires_grad({"features.weight": 1.0, "head.weight": 2.0}, "head.*")
     {'features.weight': False, 'head.weight': True}
     """
     leaves, tree = _named(params)
-    matched = _match(leaves, where)
+    matched = set(select(params, where))
     flags = {name: (name in matched) == requires_grad for name in leaves}
     check_differentiable({name: leaf for name, leaf in leaves.items() if flags[name]})
     return with_key_order(key_order(params), jax.tree.unflatten(tree, list(flags.values())))
@@ -48,10 +45,10 @@ def freeze(params: PyTree, where: Where) -> tuple[PyTree, PyTree]:
 
     Args:
         params: any tree of arrays.
-        where: patterns of dotted names, or a predicate of name and leaf.
+        where: names, patterns, a predicate of name and leaf, or a mask.
 
     Raises:
-        KeyError: a pattern matches no leaf.
+        KeyError: a name or pattern matches no leaf.
 
     >>> from jaxgrad import autograd
     >>> trained, frozen = freeze({"w": 2.0, "b": 1.0}, "w")
@@ -100,21 +97,9 @@ def _named(tree: PyTree) -> tuple[dict[str, Any], Any]:
     return {path_name(path): leaf for path, leaf in paths}, structure
 
 
-def _match(leaves: dict[str, Any], where: Where) -> set[str]:
-    if callable(where):
-        return {name for name, leaf in leaves.items() if where(name, leaf)}
-    matched: set[str] = set()
-    for pattern in [where] if isinstance(where, str) else where:
-        found = {name for name in leaves if fnmatchcase(name, pattern)}
-        if not found:
-            raise KeyError(explain(f'no parameter matches "{pattern}"', expected=quoted(leaves)))
-        matched |= found
-    return matched
-
-
 def _split(params: PyTree, is_trained: Callable[[str, set[str]], bool], where: Where) -> tuple[PyTree, PyTree]:
     leaves, tree = _named(params)
-    matched, order = _match(leaves, where), key_order(params)
+    matched, order = set(select(params, where)), key_order(params)
     trained = [leaf if is_trained(name, matched) else None for name, leaf in leaves.items()]
     frozen = [None if is_trained(name, matched) else leaf for name, leaf in leaves.items()]
     halves = [with_key_order(order, jax.tree.unflatten(tree, half)) for half in (trained, frozen)]

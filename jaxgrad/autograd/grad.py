@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import PyTree
 from jaxgrad._jaxpr.dependence import Leaves
+from jaxgrad.autograd._tape.inputs import wanted_leaves
 from jaxgrad.autograd.forward import forward
-from jaxgrad.autograd.selection import Inputs, select
 
 
 def grad(
@@ -24,7 +25,7 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-    inputs: Inputs = None,
+    inputs: Where = None,
     argnums: int | Sequence[int] = 0,
 ) -> PyTree:
     """``torch.autograd.grad(fn(params, *args), params, grad_outputs, ...)``: the gradients, and nothing else happens.
@@ -78,7 +79,7 @@ def grad(
         given = dict(zip(places, (tree,) if single else tree, strict=True))
         return fn(*[given.get(i, each) for i, each in enumerate(everything)])
 
-    wanted = select(chosen, inputs, caller="grad")
+    wanted = wanted_leaves(chosen, inputs, caller="grad")
     _, graph = forward(of_chosen, chosen, inputs=inputs)
     found = graph.backward_batched(grad_outputs) if is_grads_batched else graph.backward(grad_outputs)
     if materialize_grads:

@@ -14,11 +14,12 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import Jaxpr, JaxprEqn
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.selection import Where
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.evaluate import Into, alone, bodies, evaluate
 from jaxgrad.autograd._tape.flat_function import trace
+from jaxgrad.autograd._tape.inputs import wanted_leaves
 from jaxgrad.autograd.backward import backward
-from jaxgrad.autograd.selection import Inputs, select
 
 _MARK = "retain_grad:"
 
@@ -56,7 +57,7 @@ def backward_retaining(
     gradient: PyTree | None = None,
     grads: PyTree | None = None,
     has_aux: bool = False,
-    inputs: Inputs = None,
+    inputs: Where = None,
 ) -> tuple[Any, PyTree, dict[str, Array | None]]:
     """``backward``, and the gradients that torch would leave in ``.grad`` of the values marked by ``retain_grad``.
 
@@ -83,7 +84,7 @@ def backward_retaining(
     >>> grads, retained
     ({'w': Array([18., 36.], dtype=...)}, {'hidden': Array([ 6., 12.], dtype=...)})
     """
-    chosen = select(params, inputs)
+    chosen = wanted_leaves(params, inputs)
     call, jaxpr, leaves = trace(loss_fn, params, args, has_aux)
     taps = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in _tap_shapes(jaxpr.jaxpr).items()}
 

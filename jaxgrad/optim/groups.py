@@ -1,21 +1,22 @@
 """Parameter groups: torch's ``[{"params": ..., "lr": ...}, ...]`` over the names of a parameter tree.
 
 A group says which parameters it holds and which options differ from the optimizer's defaults. ``"params"`` is a name,
-a pattern (``"*.bias"``), a list of these, a predicate of the name, or ``...`` for all that no other group names.
+a pattern (``"*.bias"``), a list of these, a predicate of name and leaf, a mask over the tree, or ``...`` for all that
+no other group names.
 Every optimizer takes the list as ``param_groups=``; it is resolved against the parameters in ``init`` and ``step``,
 so the same list serves every tree that has the names.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
 from types import EllipsisType
 from typing import Any, TypeAlias
 
 from jaxgrad._core.errors import explain, quoted
+from jaxgrad._core.selection import Where, select
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import PyTree
 
-Selection: TypeAlias = str | Sequence[str] | Callable[[str], bool] | EllipsisType
+Selection: TypeAlias = Where | EllipsisType
 
 
 def param_groups(params: PyTree, groups: Iterable[dict[str, Any]], **defaults: Any) -> list[dict[str, Any]]:
@@ -29,15 +30,14 @@ def param_groups(params: PyTree, groups: Iterable[dict[str, Any]], **defaults: A
     Raises:
         TypeError: a group is no dict, or its parameters are a set (torch's words).
         ValueError: "optimizer got an empty parameter list", "some parameters appear in more than one parameter group",
-            a parameter is in no group, or a name matches none.
+            a parameter is in no group; a name or pattern matches none (also a KeyError).
 
     >>> params = {"0.weight": 0.0, "0.bias": 0.0}
     >>> param_groups(params, [{"params": "*.bias", "weight_decay": 0}, {"params": ...}], lr=0.1, weight_decay=0.01)
     [{'params': ['0.bias'], 'weight_decay': 0, 'lr': 0.1}, {'params': ['0.weight'], 'lr': 0.1, 'weight_decay': 0.01}]
     """
     groups = list(groups)
-    names = [name for name, leaf in named_leaves(params).items() if leaf is not None]
-    members = resolve([selection_of(group) for group in groups], names)
+    members = members_of_groups([selection_of(group) for group in groups], params)
     return [
         {"params": chosen} | {key: value for key, value in group.items() if key != "params"} | _missing(group, defaults)
         for group, chosen in zip(groups, members, strict=True)
@@ -62,7 +62,7 @@ def selection_of(group: Any) -> Selection:
         )
     if isinstance(selection, (list, tuple)):
         for name in selection:
-            if not isinstance(name, str):
+            if not isinstance(name, (str, bool)):
                 raise TypeError(
                     explain(
                         f"optimizer can only optimize Tensors, but one of the params is {type(name).__name__}",
@@ -73,22 +73,23 @@ def selection_of(group: Any) -> Selection:
             raise ValueError(
                 explain("optimizer contains a parameter group with duplicate parameters", got=quoted(selection))
             )
-    elif not (isinstance(selection, str) or selection is ... or callable(selection)):
+    elif not (isinstance(selection, (str, dict)) or selection is ... or callable(selection)):
         raise TypeError(
             explain(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {type(selection).__name__}",
-                expected="a name or pattern, a list of them, a predicate of the name, or ...",
+                expected="a name or pattern, a list of them, a predicate of name and leaf, a mask, or ...",
             )
         )
     return selection
 
 
-def resolve(selections: Sequence[Selection], names: Sequence[str]) -> list[list[str]]:
-    """The names that each group holds, in the order of ``names``."""
+def members_of_groups(selections: Sequence[Selection], params: PyTree) -> list[list[str]]:
+    """The names that each group holds, in the order of the parameters; leaves that are None belong to nobody."""
+    names = [name for name, leaf in named_leaves(params).items() if leaf is not None]
     if not names or not selections:
         raise ValueError("optimizer got an empty parameter list")
-    chosen = [set() if selection is ... else _matches(selection, names) for selection in selections]
+    chosen = [set() if selection is ... else set(select(params, selection)) for selection in selections]
     named = set().union(*chosen)
     chosen = [
         set(names) - named if selection is ... else one for selection, one in zip(selections, chosen, strict=True)
@@ -106,17 +107,3 @@ def resolve(selections: Sequence[Selection], names: Sequence[str]) -> list[list[
             )
         )
     return [[name for name in names if name in one] for one in chosen]
-
-
-def _matches(selection: Any, names: Sequence[str]) -> set[str]:
-    if callable(selection):
-        return {name for name in names if selection(name)}
-    found = set()
-    for pattern in [selection] if isinstance(selection, str) else selection:
-        hits = {name for name in names if name == pattern or fnmatchcase(name, pattern)}
-        if not hits:
-            raise ValueError(
-                explain(f'no parameter matches "{pattern}"', expected=f"a name or pattern among {quoted(names)}")
-            )
-        found |= hits
-    return found

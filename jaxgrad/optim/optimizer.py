@@ -30,7 +30,7 @@ from jaxgrad._core.flat import Flat
 from jaxgrad._core.trees import is_none, path_name
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim.arithmetic import arithmetic_dtype
-from jaxgrad.optim.groups import resolve, selection_of
+from jaxgrad.optim.groups import members_of_groups, selection_of
 from jaxgrad.optim.packed import Packed
 from jaxgrad.optim.precision import double_precision
 
@@ -198,7 +198,7 @@ def lift(
             specs = _specs(validate, hyperparams, options, groups)
 
             def members(params: PyTree) -> list[list[str]]:
-                return resolve([spec.selection for spec in specs], list(named_leaves_in_order(params)))
+                return members_of_groups([spec.selection for spec in specs], named_leaves_in_order(params))
 
             def init_fn(params: PyTree) -> OptimizerState:
                 check_params(params)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.groups import resolve, selection_of
+from jaxgrad.optim.groups import members_of_groups, selection_of
 from jaxgrad.optim.optimizer import Optimizer, OptimizerState, named_leaves_in_order
 
 
@@ -110,12 +110,12 @@ def add_param_group(
     selection = selection_of(group)
     is_record = lambda node: isinstance(node, tuple) and hasattr(node, "_fields")  # noqa: E731
     known = named_leaves_in_order(jax.tree.map(lambda _: 0, state.state, is_leaf=is_record))
-    new = [name for name in named_leaves_in_order(params) if name not in known]
+    new = {name: leaf for name, leaf in named_leaves_in_order(params).items() if name not in known}
     named = [selection] if isinstance(selection, str) else selection
     again = [name for name in known if isinstance(named, (list, tuple)) and name in named]
     if again or not new:
         raise ValueError(explain("some parameters appear in more than one parameter group", got=quoted(again or known)))
-    added = group | {"params": resolve([selection], new)[0]}
+    added = group | {"params": members_of_groups([selection], new)[0]}
     old_members = tx.members(known)
     old_groups = [{}] if tx.groups is None else tx.groups
     tx = tx.regroup([g | {"params": names} for g, names in zip(old_groups, old_members, strict=True)] + [added])

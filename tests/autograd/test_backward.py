@@ -200,7 +200,7 @@ def test_no_silent_narrowing():
 
 
 def test_unknown_input():
-    with pytest.raises(KeyError, match="no such parameter"):
+    with pytest.raises(KeyError, match="no parameter matches"):
         backward(loss_fn, {"w": jnp.ones(2)}, inputs="v")
 
 
