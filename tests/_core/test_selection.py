@@ -35,7 +35,7 @@ def everywhere(where):
     ],
 )
 def test_every_function_reads_every_form_alike(where):
-    assert everywhere(where) == dict.fromkeys(("inputs", "mask", "freeze", "groups"), ["body.weight", "head.weight"])
+    assert everywhere(where) == {key: ["body.weight", "head.weight"] for key in ("inputs", "mask", "freeze", "groups")}
 
 
 def test_names_are_in_the_order_of_the_parameters_and_none_is_left_out():
