@@ -4,7 +4,8 @@
 ``jacrev``, ``jacfwd``, ``hessian`` and ``linearize`` are found under the same names in ``jax``.
 """
 
+from jaxgrad.func.call import Aux
 from jaxgrad.func.extract import extract
 from jaxgrad.func.functional_call import functional_call
 
-__all__ = ["extract", "functional_call"]
+__all__ = ["Aux", "extract", "functional_call"]

@@ -7,12 +7,31 @@
 """
 
 from jaxgrad.nn import functional, init, utils
-from jaxgrad.nn.modules import Flatten, Identity, Linear, Module, ReLU, Sequential
+from jaxgrad.nn.modules import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+    Flatten,
+    Identity,
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+)
 from jaxgrad.nn.parameter import Buffer, Parameter
 from jaxgrad.nn.rngs import Rngs
 
 __all__ = [
+    "AlphaDropout",
     "Buffer",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
     "Flatten",
     "Identity",
     "Linear",

@@ -1,7 +1,8 @@
 """One jitted step that carries all the state of training: no torch address, since torch keeps it in objects."""
 
+from jaxgrad.func import Aux
 from jaxgrad.train.loop import make_epoch
-from jaxgrad.train.state import Aux, TrainState, init_state
+from jaxgrad.train.state import TrainState, init_state
 from jaxgrad.train.step import TrainStep, make_train_step
 from jaxgrad.train.supervised import supervised
 

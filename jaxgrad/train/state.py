@@ -1,14 +1,12 @@
 """Everything a training step remembers, as one value."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxgrad._core.errors import check_differentiable
 from jaxgrad._core.flat import Flat
-from jaxgrad._core.types import Buffers, Metrics, Params, ParamsLike, PyTree
+from jaxgrad._core.types import Buffers, Params, ParamsLike, PyTree
 from jaxgrad.random import Generator
 
 
@@ -57,22 +55,6 @@ class TrainState(Flat):
     def generator(self) -> Generator | None:
         """The random stream."""
         return self._parts()[3]
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Aux:
-    """What a loss function returns beside the loss: ``return loss, Aux(...)``.
-
-    Attributes:
-        buffers: the buffers after the forward pass; None leaves those of the state.
-        generator: the stream after the forward pass; None leaves that of the state.
-        metrics: further numbers to report.
-    """
-
-    buffers: Buffers | None = None
-    generator: Generator | None = None
-    metrics: Metrics | None = None
 
 
 def init_state(

@@ -209,8 +209,8 @@ def test_a_module_with_state_runs_once():
     hooked = register_full_backward_hook(Counting(), "", lambda m, gi, go: (gi[0] * 3,))
 
     def loss(p, x):
-        out, buffers = func.functional_call(hooked, p, x, return_buffers=True)
-        return out.sum(), buffers
+        out, aux = func.functional_call(hooked, p, x, has_aux=True)
+        return out.sum(), aux.buffers
 
     run = jax.jit(lambda p, x: backward(loss, p, x, has_aux=True))
     (_, buffers), grads = run({"scale": jnp.array(2.0)}, jnp.ones(3))

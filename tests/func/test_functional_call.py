@@ -55,8 +55,8 @@ def test_only_parameters_are_trained_and_only_buffers_are_remembered():
 
 def test_module_itself_does_not_change():
     model = Counter()
-    out, buffers = func.functional_call(model, {"scale": jnp.array(3.0)}, jnp.array(1.0), return_buffers=True)
-    assert float(out) == 8.0 and int(buffers["calls"]) == 1
+    out, aux = func.functional_call(model, {"scale": jnp.array(3.0)}, jnp.array(1.0), has_aux=True)
+    assert float(out) == 8.0 and int(aux.buffers["calls"]) == 1
     assert int(model.calls.get_value()) == 0 and float(model.scale.get_value()) == 2.0
 
 
@@ -94,8 +94,8 @@ def test_tied_names_must_agree():
 
 def test_several_dicts_and_their_conflicts():
     model, x = Counter(), jnp.array(1.0)
-    out = func.functional_call(model, ({"scale": jnp.array(3.0)}, {"calls": jnp.array(7)}), x)
-    assert float(out) == 8.0
+    out, aux = func.functional_call(model, ({"scale": jnp.array(3.0)}, {"calls": jnp.array(7)}), x, has_aux=True)
+    assert float(out) == 8.0 and int(aux.buffers["calls"]) == 8
     with pytest.raises(ValueError, match="appeared in multiple dictionaries"):
         func.functional_call(model, ({"scale": jnp.array(3.0)}, {"scale": jnp.array(7.0)}), x)
 
@@ -131,8 +131,8 @@ def test_flax_modules_and_lists_are_named_too():
     params, buffers = func.extract(model)
     assert "layers.0.kernel" in params and "layers.1.bias" in params and set(buffers) == {"norm.mean", "norm.var"}
     x = jnp.arange(6.0).reshape(3, 2)
-    out, after = func.functional_call(model, (params, buffers), x, return_buffers=True)
-    assert out.shape == (3, 2) and not np.array_equal(after["norm.mean"], buffers["norm.mean"])
+    out, aux = func.functional_call(model, (params, buffers), x, has_aux=True)
+    assert out.shape == (3, 2) and not np.array_equal(aux.buffers["norm.mean"], buffers["norm.mean"])
 
 
 def test_under_jit_and_vmap():

@@ -2,8 +2,22 @@
 
 from jaxgrad.nn.modules.activation import ReLU
 from jaxgrad.nn.modules.container import Sequential
+from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from jaxgrad.nn.modules.flatten import Flatten
 from jaxgrad.nn.modules.linear import Identity, Linear
 from jaxgrad.nn.modules.module import Module
 
-__all__ = ["Flatten", "Identity", "Linear", "Module", "ReLU", "Sequential"]
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+    "Flatten",
+    "Identity",
+    "Linear",
+    "Module",
+    "ReLU",
+    "Sequential",
+]

@@ -1,9 +1,13 @@
 """The base of all modules: a flax NNX module with torch's ``forward`` and torch's ``repr``."""
 
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from flax import nnx
+
+from jaxgrad._core.call import Call, no_stream, unknown_mode
+from jaxgrad._core.errors import explain
 
 
 class Module(nnx.Module):
@@ -26,6 +30,49 @@ class Module(nnx.Module):
 
     Source: torch/nn/modules/module.py.
     """
+
+    _call: Call | None = None
+
+    @property
+    def training(self) -> bool:
+        """The mode of the call that this module is part of.
+
+        Raises:
+            RuntimeError: it is not part of a call that says ``training=``.
+        """
+        if self._call is None:
+            raise unknown_mode(type(self).__name__)
+        return self._call.mode(type(self).__name__)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        raise _belongs_to_the_call("training", mode)
+
+    def draw(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """A random value: ``fn(*args, generator=the stream of the call, **kwargs)`` without the generator it returns.
+
+        For layers that draw, inside ``forward``; the call keeps the generator.
+
+        Args:
+            fn: returns ``(value, generator)``.
+            args: its arguments.
+            kwargs: its keyword arguments.
+
+        Raises:
+            TypeError: the call has no generator.
+            RuntimeError: inside a transformation that ``forward`` itself applies.
+        """
+        if self._call is None:
+            raise no_stream(type(self).__name__)
+        return self._call.draw(type(self).__name__, fn, *args, **kwargs)
+
+    def train(self, mode: Any = True, **attributes: Any) -> Any:
+        """Raises: the mode belongs to the call."""
+        raise _belongs_to_the_call("train()", mode)
+
+    def eval(self, **attributes: Any) -> Any:
+        """Raises: the mode belongs to the call."""
+        raise _belongs_to_the_call("eval()", False)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass writes its own."""
@@ -51,3 +98,13 @@ class Module(nnx.Module):
         lines = [self.extra_repr()] if self.extra_repr() else []
         lines += [f"({name}): {child!r}" for name, child in children.items()]
         return f"{type(self).__name__}(\n{textwrap.indent(chr(10).join(lines), '  ')}\n)"
+
+
+def _belongs_to_the_call(what: str, mode: Any) -> RuntimeError:
+    return RuntimeError(
+        explain(
+            f"{what}: the mode is not a property of a module here, it belongs to the call",
+            remedy=f"func.functional_call(model, (params, buffers), x, training={bool(mode)}); "
+            "train.make_train_step trains, train.make_eval_step evaluates",
+        )
+    )
