@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain, is_traced
@@ -75,6 +76,21 @@ def as_integer(value: Any, name: str, function: str, *, remedy: str | None = Non
         return operator.index(value)
     except TypeError:
         raise wrong_kind(value, name, function, "int", remedy) from None
+
+
+def as_array(value: Any, name: str, function: str, *, remedy: str | None = None) -> jax.Array:
+    """An array, or what can become one: numpy's, a number, nested lists of numbers.
+
+    Raises:
+        TypeError: ``poisson(): argument 'input' must be Tensor, not str``.
+
+    >>> as_array([1.0, 2.0], "input", "poisson").shape
+    (2,)
+    """
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise wrong_kind(value, name, function, "Tensor", remedy) from None
 
 
 def as_callable(value: Any, name: str, function: str, *, remedy: str | None = None) -> Callable[..., Any]:

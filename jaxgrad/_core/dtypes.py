@@ -14,6 +14,30 @@ def x64_enabled() -> bool:
     return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
 
 
+def as_dtype(dtype: Any) -> np.dtype:
+    """``dtype`` as numpy's; None is torch's default dtype, float32.
+
+    Raises:
+        TypeError: it is none of JAX's.
+
+    >>> as_dtype("int8"), as_dtype(None)
+    (dtype('int8'), dtype('float32'))
+    """
+    try:
+        return np.dtype(jnp.dtype(jnp.float32 if dtype is None else dtype))
+    except TypeError:
+        name = str(dtype).removeprefix("torch.")
+        known = hasattr(jnp, name) and str(dtype).startswith("torch.")
+        raise TypeError(
+            explain(
+                f"argument 'dtype' must be a dtype, not {type(dtype).__name__}",
+                got=repr(dtype),
+                expected="jnp.float32, 'float32', numpy.float32, ...",
+                remedy=f"jnp.{name}" if known else None,
+            )
+        ) from None
+
+
 def keep_dtype(dtype: Any) -> np.dtype:
     """``dtype`` as numpy's, refused if JAX would narrow it.
 
@@ -23,7 +47,7 @@ def keep_dtype(dtype: Any) -> np.dtype:
     >>> keep_dtype(jnp.bfloat16)
     dtype(bfloat16)
     """
-    wanted = jnp.dtype(dtype)
+    wanted = as_dtype(dtype)
     if jax.dtypes.canonicalize_dtype(wanted) != wanted:
         raise TypeError(
             explain(
@@ -33,4 +57,4 @@ def keep_dtype(dtype: Any) -> np.dtype:
                 remedy="jax.config.update('jax_enable_x64', True), or `with jax.enable_x64(True):`",
             )
         )
-    return np.dtype(wanted)
+    return wanted

@@ -8,19 +8,30 @@ import math
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.arguments import as_number, wrong_kind
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.random import host, traced
-from jaxgrad.random.checks import Shape, as_shape, check_continuous, check_positive, check_std, check_uniform
+from jaxgrad.random.checks import (
+    Shape,
+    as_shape,
+    check_continuous,
+    check_positive,
+    check_std,
+    check_uniform,
+    takes_generator,
+)
 from jaxgrad.random.dispatch import draw
 from jaxgrad.random.dtypes import FLOATS, check_dtype
 from jaxgrad.random.generator import Generator
 
 
+@takes_generator
 def rand(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
     """Uniform on [0, 1): ``torch.rand(shape)``, bit for bit. See :func:`uniform`.
 
@@ -32,6 +43,7 @@ def rand(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) 
     return uniform(generator, shape, dtype=dtype)
 
 
+@takes_generator
 def uniform(
     generator: Generator, shape: Shape | int, low: float = 0.0, high: float = 1.0, *, dtype: Any = jnp.float32
 ) -> tuple[Array, Generator]:
@@ -59,12 +71,14 @@ def uniform(
     ((2, 2), dtype('float32'))
     """
     shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, FLOATS, "check_uniform_bounds"))
-    arguments: dict[str, Any] = {"shape": shape, "low": float(low), "high": float(high), "dtype": dtype}
-    check_uniform(arguments["low"], arguments["high"], dtype)
+    low, high = as_number(low, "low", "uniform"), as_number(high, "high", "uniform")
+    check_uniform(low, high, dtype)
+    arguments: dict[str, Any] = {"shape": shape, "low": low, "high": high, "dtype": dtype}
     inside = None if dtype == np.float64 else partial(traced.uniform, **arguments)
     return draw(generator, partial(host.uniform, **arguments), shape=shape, dtype=dtype, traced=inside)
 
 
+@takes_generator
 def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
     """Standard normal: ``torch.randn(shape)``, bit for bit. See :func:`normal`.
 
@@ -76,6 +90,7 @@ def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32)
     return normal(generator, shape, dtype=dtype)
 
 
+@takes_generator
 def normal(
     generator: Generator,
     shape: Shape | int | None = None,
@@ -109,6 +124,8 @@ def normal(
     >>> value.shape
     (2, 3)
     """
+    for name, value in (("mean", mean), ("std", std)):
+        _check_mean(name, value)
     if not (_is_number(mean) and _is_number(std)):
         return _normal_each(generator, shape, mean, std, dtype)
     dtype = keep_dtype(check_dtype(jnp.float32 if dtype is None else dtype, FLOATS, "normal_kernel_cpu"))
@@ -125,7 +142,13 @@ def normal(
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number)
+    return isinstance(value, int | float | np.number | np.bool_)
+
+
+def _check_mean(name: str, value: Any) -> None:
+    if not (_is_number(value) or isinstance(value, np.ndarray | jax.Array)):
+        remedy = "torch.normal(mean, std, size) is random.normal(generator, shape, mean, std)"
+        raise wrong_kind(value, name, "normal", "float or an array", remedy)
 
 
 def _normal_each(
@@ -149,6 +172,7 @@ def _normal_each(
     return draw(generator, fill, *operands, shape=shape, dtype=dtype)
 
 
+@takes_generator
 def exponential(
     generator: Generator, shape: Shape | int, lambd: float = 1.0, *, dtype: Any = jnp.float32
 ) -> tuple[Array, Generator]:
@@ -162,11 +186,13 @@ def exponential(
     >>> bool((value > 0).all())
     True
     """
+    lambd = as_number(lambd, "lambd", "exponential")
     check_positive(lambd, "exponential_", "lambda")
     check_continuous(dtype, "Exponential")
-    return _serial(generator, host.exponential, shape, dtype, lambd=float(lambd))
+    return _serial(generator, host.exponential, shape, dtype, lambd=lambd)
 
 
+@takes_generator
 def log_normal(
     generator: Generator, shape: Shape | int, mean: float = 1.0, std: float = 2.0, *, dtype: Any = jnp.float32
 ) -> tuple[Array, Generator]:
@@ -180,11 +206,13 @@ def log_normal(
     >>> bool((value > 0).all())
     True
     """
+    mean, std = as_number(mean, "mean", "log_normal"), as_number(std, "std", "log_normal")
     check_positive(std, "log_normal_", "std")
     check_dtype(dtype, FLOATS, "log_normal_cpu")
-    return _serial(generator, host.log_normal, shape, dtype, mean=float(mean), std=float(std))
+    return _serial(generator, host.log_normal, shape, dtype, mean=mean, std=std)
 
 
+@takes_generator
 def cauchy(
     generator: Generator, shape: Shape | int, median: float = 0.0, sigma: float = 1.0, *, dtype: Any = jnp.float32
 ) -> tuple[Array, Generator]:
@@ -198,9 +226,10 @@ def cauchy(
     >>> value.shape
     (3,)
     """
+    median, sigma = as_number(median, "median", "cauchy"), as_number(sigma, "sigma", "cauchy")
     check_positive(sigma, "cauchy_", "sigma")
     check_continuous(dtype, "Cauchy")
-    return _serial(generator, host.cauchy, shape, dtype, median=float(median), sigma=float(sigma))
+    return _serial(generator, host.cauchy, shape, dtype, median=median, sigma=sigma)
 
 
 def _serial(generator: Generator, fill: Any, shape: Shape | int, dtype: Any, **arguments: float) -> Any:

@@ -8,11 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.arguments import as_array, as_integer, as_number, wrong_kind
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.random import host, traced
-from jaxgrad.random.checks import Shape, as_shape, check_geometric, check_multinomial, check_probability
+from jaxgrad.random.checks import (
+    Shape,
+    as_shape,
+    check_geometric,
+    check_multinomial,
+    check_probability,
+    takes_generator,
+)
 from jaxgrad.random.dispatch import draw
 from jaxgrad.random.dtypes import FLOATS, INTEGERS, check_dtype
 from jaxgrad.random.generator import Generator
@@ -26,34 +34,57 @@ def default_integer() -> np.dtype:
     return np.dtype(jax.dtypes.canonicalize_dtype(np.int64))
 
 
+@takes_generator
 def randint(
-    generator: Generator, low: int, high: int, shape: Shape | int, *, dtype: Any = None
+    generator: Generator,
+    low: int = 0,
+    high: int | None = None,
+    shape: Shape | int | None = None,
+    *,
+    dtype: Any = None,
 ) -> tuple[Array, Generator]:
-    """Integers in [low, high): ``torch.randint(low, high, shape)``, bit for bit.
+    """Integers in [low, high): ``torch.randint(low, high, shape)``, bit for bit; also ``torch.randint(high, shape)``.
 
     ``word % (high - low) + low``: the slight bias of the remainder is torch's. One word a value, two from a range of
     2**28 on.
 
     Args:
         generator: where the stream stands.
-        low, high: the range; ``high`` is excluded.
+        low, high: the range; ``high`` is excluded. With one bound before the shape, ``low`` is 0.
         shape: sizes, or one size.
         dtype: integer or floating; by default int64, or int32 with JAX's 64-bit mode off (a range that does not
             fit raises).
 
+    Returns:
+        The values, and the generator after them.
+
     Raises:
         RuntimeError: ``random_ expects 'from' to be less than 'to', but got from=3 >= to=3``, or a bound that the
             dtype cannot hold.
+        TypeError: ``randint(): argument 'high' must be int, not float``.
 
     >>> from jaxgrad import random
     >>> value, generator = random.randint(random.manual_seed(42), 0, 10, 6)
     >>> print(value)
     [2 7 6 4 6 5]
+    >>> value, generator = random.randint(random.manual_seed(42), 10, (6,))
+    >>> print(value)
+    [2 7 6 4 6 5]
     """
-    dtype = default_integer() if dtype is None else dtype
-    return random_(generator, shape, int(low), int(high), dtype=dtype)
+    first, last, sizes = (low, high, shape) if shape is not None else (0, low, high)
+    if last is None or sizes is None:
+        raise TypeError(
+            explain(
+                "randint needs an upper bound and a shape",
+                got=f"low={low}, high={high}, shape={shape}",
+                remedy="randint(generator, high, shape) or randint(generator, low, high, shape)",
+            )
+        )
+    first, last = as_integer(first, "low", "randint"), as_integer(last, "high", "randint")
+    return random_(generator, sizes, first, last, dtype=default_integer() if dtype is None else dtype)
 
 
+@takes_generator
 def random_(
     generator: Generator,
     shape: Shape | int,
@@ -80,7 +111,10 @@ def random_(
     [ 44  47 117]
     """
     shape = as_shape(shape)
-    low, high = (None, from_) if to is _OMITTED else (from_, to)
+    low, high = (
+        None if bound is None else as_integer(bound, name, "random_")
+        for name, bound in (("from_", None if to is _OMITTED else from_), ("to", from_ if to is _OMITTED else to))
+    )
     whole = low is None and high is None
     allowed = _ANY if whole else (*_ANY, "uint16", "uint32", "uint64")
     dtype = keep_dtype(check_dtype(dtype, allowed, "random_kernel_cpu" if whole else "random_from_to"))
@@ -89,6 +123,7 @@ def random_(
     return draw(generator, partial(host.random_, **arguments), shape=shape, dtype=dtype, traced=inside)
 
 
+@takes_generator
 def randperm(generator: Generator, n: int, *, dtype: Any = None) -> tuple[Array, Generator]:
     """A permutation of 0 .. n-1: ``torch.randperm(n)``, the same order; what shuffles a data set.
 
@@ -104,7 +139,7 @@ def randperm(generator: Generator, n: int, *, dtype: Any = None) -> tuple[Array,
     >>> print(value)
     [4 0 1 3 2]
     """
-    (n,) = as_shape(n)
+    (n,) = as_shape(as_integer(n, "n", "randperm"))
     dtype = keep_dtype(check_dtype(default_integer() if dtype is None else dtype, (*INTEGERS, *FLOATS), "randperm"))
     _check_permutation(n, dtype)
     arguments: dict[str, Any] = {"n": n, "dtype": dtype}
@@ -120,6 +155,7 @@ def _check_permutation(n: int, dtype: np.dtype) -> None:
         raise RuntimeError(explain(f"value cannot be converted to type {name} without overflow", got=f"n={n}"))
 
 
+@takes_generator
 def bernoulli(
     generator: Generator, shape: Shape | int | None = None, p: float | Array = 0.5, *, dtype: Any = None
 ) -> tuple[Array, Generator]:
@@ -142,7 +178,14 @@ def bernoulli(
     >>> value.shape, value.dtype
     ((6,), dtype('bool'))
     """
-    if isinstance(p, int | float | np.number):
+    if getattr(shape, "dtype", np.dtype(int)).kind not in "iu":
+        raise TypeError(
+            explain(
+                "argument 'shape' must be tuple of ints, not an array of floats",
+                remedy="torch.bernoulli(input) is random.bernoulli(generator, p=input)",
+            )
+        )
+    if isinstance(p, int | float | np.number | np.bool_):
         dtype = keep_dtype(check_dtype(jnp.float32 if dtype is None else dtype, _ANY, "bernoulli_scalar_cpu_"))
         check_probability(float(p))
         if shape is None:
@@ -151,7 +194,7 @@ def bernoulli(
         arguments: dict[str, Any] = {"shape": shape, "p": float(p), "dtype": dtype}
         inside = partial(traced.bernoulli, **arguments)
         return draw(generator, partial(host.bernoulli, **arguments), shape=shape, dtype=dtype, traced=inside)
-    p = jnp.asarray(p)
+    p = as_array(p, "p", "bernoulli")
     check_dtype(p.dtype, FLOATS, "bernoulli_tensor_cpu_p_")
     dtype = keep_dtype(check_dtype(p.dtype if dtype is None else dtype, _ANY, "bernoulli_tensor_cpu_self_"))
     shape = p.shape if shape is None else as_shape(shape)
@@ -160,6 +203,7 @@ def bernoulli(
     return draw(generator, partial(host.bernoulli_each, **arguments), p, shape=shape, dtype=dtype, traced=inside)
 
 
+@takes_generator
 def geometric(
     generator: Generator, shape: Shape | int, p: float, *, dtype: Any = jnp.float32
 ) -> tuple[Array, Generator]:
@@ -173,11 +217,13 @@ def geometric(
     >>> bool((value >= 1).all())
     True
     """
-    check_geometric(float(p))
+    p = as_number(p, "p", "geometric")
+    check_geometric(p)
     shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, (*INTEGERS, *FLOATS), "geometric_cpu"))
-    return draw(generator, partial(host.geometric, shape=shape, p=float(p), dtype=dtype), shape=shape, dtype=dtype)
+    return draw(generator, partial(host.geometric, shape=shape, p=p, dtype=dtype), shape=shape, dtype=dtype)
 
 
+@takes_generator
 def poisson(generator: Generator, input: Array) -> tuple[Array, Generator]:
     """Poisson counts of the rates in ``input``, in its dtype: ``torch.poisson(input)``, bit for bit.
 
@@ -193,11 +239,12 @@ def poisson(generator: Generator, input: Array) -> tuple[Array, Generator]:
     >>> float(value[0])
     0.0
     """
-    rate = jnp.asarray(input)
+    rate = as_array(input, "input", "poisson")
     dtype = check_dtype(rate.dtype, FLOATS, "poisson_cpu")
     return draw(generator, partial(host.poisson, dtype=dtype), rate, shape=rate.shape, dtype=dtype)
 
 
+@takes_generator
 def multinomial(
     generator: Generator, input: Array, num_samples: int, replacement: bool = False
 ) -> tuple[Array, Generator]:
@@ -224,7 +271,12 @@ def multinomial(
     >>> print(value)
     [1 1 1]
     """
-    weights = jnp.asarray(input)
+    weights, num_samples = (
+        as_array(input, "input", "multinomial"),
+        as_integer(num_samples, "num_samples", "multinomial"),
+    )
+    if not isinstance(replacement, bool | np.bool_):
+        raise wrong_kind(replacement, "replacement", "multinomial", "bool")
     check_multinomial(weights.shape, np.dtype(weights.dtype), num_samples, replacement)
     shape, dtype = (*weights.shape[:-1], num_samples), default_integer()
 

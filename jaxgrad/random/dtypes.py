@@ -1,12 +1,11 @@
 """Which dtypes torch can fill."""
 
-import functools
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtype_names import torch_name
+from jaxgrad._core.dtypes import as_dtype
 from jaxgrad._core.errors import explain
 
 DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # bits of the significand
@@ -15,14 +14,14 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
 HALVES = ("float16", "bfloat16")
 
 
-@functools.cache
 def check_dtype(dtype: Any, allowed: tuple[str, ...], kernel: str) -> np.dtype:
-    """``dtype`` as numpy's, or torch's complaint that ``kernel`` does not know it.
+    """``dtype`` as numpy's (None is float32), or torch's complaint that ``kernel`` does not know it.
 
     Raises:
         NotImplementedError: ``"normal_kernel_cpu" not implemented for 'Long'``.
+        TypeError: it is no dtype.
     """
-    wanted = np.dtype(jnp.dtype(dtype))
+    wanted = as_dtype(dtype)
     if wanted.name not in allowed:
         sentence = f"\"{kernel}\" not implemented for '{torch_name(wanted)}'"
         raise NotImplementedError(explain(sentence, expected=", ".join(allowed)))

@@ -94,7 +94,9 @@ def ranges(draw):
 @st.composite
 def wholes(draw):
     shape, dtype = draw(shapes), draw(anything)
-    arguments = draw(st.sampled_from([(), (1,), (100,), (3, None), (0, None)]))
+    forms = [(), (1,), (100,), (3, None), (0, None)]
+    forms += [(-(2**63), None)] if dtype in ("int64", "float64", "float32", "bfloat16") else []
+    arguments = draw(st.sampled_from(forms))
     if dtype == "bool":
         arguments = ()
     return _both("random_", "random_", shape, dtype, *arguments)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgrad import random
-from jaxgrad.random import formulas, fused, host, mt19937
+from jaxgrad.random import host
+from jaxgrad.random._words import formulas, fused, mt19937
 from jaxgrad.random.host import double, kernels
 from jaxgrad.random.host.integers import _inside_out, shuffled
 from tests.random.side_by_side import Pair

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jaxgrad import random
-from jaxgrad.random import formulas
+from jaxgrad.random._words import formulas
 from tests.random.draws import any_draw
 from tests.random.side_by_side import Pair
 

@@ -63,6 +63,14 @@ CASES = {
         lambda: torch.empty(2, dtype=torch.uint32).random_(),
         lambda: random.random_(G, 2, dtype="uint32"),
     ),
+    "random_ whole half": (
+        lambda: torch.empty(2, dtype=torch.float16).random_(-(2**63), None),
+        lambda: random.random_(G, 2, -(2**63), None, dtype="float16"),
+    ),
+    "random_ whole int32": (
+        lambda: INTEGERS.random_(-(2**63), None),
+        lambda: random.random_(G, 3, -(2**63), None, dtype="int32"),
+    ),
     "randperm of bool": (lambda: torch.randperm(3, dtype=torch.bool), lambda: random.randperm(G, 3, dtype="bool")),
     "randperm negative": (lambda: torch.randperm(-1), lambda: random.randperm(G, -1)),
     "randperm uint8": (lambda: torch.randperm(300, dtype=torch.uint8), lambda: random.randperm(G, 300, dtype="uint8")),
@@ -110,6 +118,9 @@ for name, values, *arguments in [
     ("none", (1.0, 2.0), 0),
     ("minus one", (1.0, 2.0), -1, True),
     ("nothing to choose from", (), 1),
+    ("nothing to choose from with replacement", (), 1, True),
+    ("nothing and none", (), 0, True),
+    ("rows of nothing", ((), ()), 1, True),
 ]:
     CASES[f"multinomial {name}"] = (
         partial(torch.multinomial, torch.tensor(values), *arguments),
@@ -196,3 +207,14 @@ def test_a_shape_is_needed_where_nothing_else_has_one():
         random.normal(G)
     with pytest.raises(TypeError, match="needs a shape"):
         random.bernoulli(G)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rates_beyond_64_bits_overflow_as_torchs(dtype):
+    rates = [INF, 1e30, 1e19, 9e18, 1e18, 1e10] * 4
+    theirs = torch.Generator().manual_seed(0)
+    expected = torch.poisson(torch.tensor(rates, dtype=getattr(torch, dtype)), generator=theirs)
+    with jax.enable_x64(dtype == "float64"):
+        ours, generator = random.poisson(G, jnp.array(rates, dtype))
+    np.testing.assert_array_equal(ours, expected.numpy())
+    assert generator.get_state().tobytes() == theirs.get_state().numpy().tobytes()

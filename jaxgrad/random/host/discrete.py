@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxgrad._core.errors import explain
+from jaxgrad.random._words.formulas import LOW24, U24
 from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, round_to
-from jaxgrad.random.formulas import LOW24, U24
 from jaxgrad.random.host.continuous import exponential
 from jaxgrad.random.host.double import mapped
 from jaxgrad.random.host.stream import Stream
@@ -101,7 +101,7 @@ def _transformed_rejection(uniform: _Uniforms, lam: float) -> float:
         u = uniform() - 0.5
         v = uniform()
         us = 0.5 - abs(u)
-        k = math.floor((2 * a / us + b) * u + lam + 0.43)
+        k = _floor64((2 * a / us + b) * u + lam + 0.43)
         if us >= 0.07 and v <= v_r:
             return float(k)
         if k < 0 or (us < 0.013 and v > us):
@@ -109,6 +109,11 @@ def _transformed_rejection(uniform: _Uniforms, lam: float) -> float:
         density = -lam + k * log_lam - math.lgamma(k + 1)
         if math.log(v) + math.log(inverse_alpha) - math.log(a / (us * us) + b) <= density:
             return float(k)
+
+
+def _floor64(x: float) -> int:
+    """The floor as a C program puts it into 64 bits on x86: what does not fit is the least integer there is."""
+    return math.floor(x) if -(2.0**63) <= x < 2.0**63 else -(2**63)
 
 
 def multinomial(stream: Stream, weights: np.ndarray, num_samples: int, replacement: bool) -> np.ndarray:

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from jaxgrad._core.dtype_names import c_name
+from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad.random.checks import Shape, check_range
 from jaxgrad.random.dtypes import DIGITS, is_float, round_to
 from jaxgrad.random.host.stream import Stream
@@ -19,7 +19,26 @@ def random_(stream: Stream, shape: Shape, low: int | None, high: int | None, dty
     n = math.prod(shape)
     if low is None and high is None:
         return _whole_range(stream, n, dtype).reshape(shape)
+    if is_full(low, high, dtype):
+        return _cast(stream.words64(n).view(np.int64), dtype).reshape(shape)
     return between(stream, n, *bounds(low or 0, high, dtype), dtype).reshape(shape)
+
+
+def is_full(low: int | None, high: int | None, dtype: np.dtype) -> bool:
+    """Whether this is ``random_(-2**63, None)``: every 64-bit word as it is, without the base that others add.
+
+    Raises:
+        NotImplementedError: ``"random_full_64_bits_range_kernel_cpu" not implemented for 'Half'``.
+        RuntimeError: ``random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16``.
+    """
+    if low != -(2**63) or high is not None:
+        return False
+    kernel = "random_full_64_bits_range_kernel_cpu"
+    if dtype.name in ("float16", "bool", "uint16", "uint32", "uint64"):
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{torch_name(dtype)}'")
+    if dtype.name not in ("int64", "float64", "float32", "bfloat16"):
+        raise RuntimeError(f"{kernel} handles only int64, double, float and bfloat16")
+    return True
 
 
 def bounds(low: int, high: int | None, dtype: np.dtype) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad.random import formulas, fused, mt19937
+from jaxgrad.random._words import formulas, fused, mt19937
 from jaxgrad.random.generator import WORDS
 
 FEW, MANY = 1 << 12, 1 << 15  # below FEW numpy is as fast; below MANY where a formula is a handful of passes

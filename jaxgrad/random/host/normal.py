@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrad.random import formulas
+from jaxgrad.random._words import formulas
 from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, round_to
 from jaxgrad.random.host.double import fma64, mapped

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
-from jaxgrad.random import formulas
+from jaxgrad.random._words import formulas
 from jaxgrad.random.generator import WORDS, Generator, build
 from jaxgrad.random.host import kernels
 

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
-from jaxgrad.random import mt19937
+from jaxgrad.random._words import mt19937
+from jaxgrad.random._words.formulas import LOW24, U24
 from jaxgrad.random.checks import Shape
-from jaxgrad.random.dtypes import DIGITS, is_float
-from jaxgrad.random.formulas import LOW24, U24
+from jaxgrad.random.dtypes import DIGITS, HALVES, is_float
 from jaxgrad.random.generator import Generator
-from jaxgrad.random.host.integers import WIDE, bounds, last
+from jaxgrad.random.host.integers import WIDE, bounds, is_full, last
 
 _HIGH21 = np.uint32(2**21 - 1)
 
@@ -63,6 +63,9 @@ def random_(
             else:
                 values = words & np.uint32(last(dtype))
             return values.astype(dtype).reshape(shape), generator
+        if is_full(low, high, dtype):
+            words, generator = _words64(generator, n)
+            return _cast(jax.lax.bitcast_convert_type(words, np.int64), dtype).reshape(shape), generator
         low, high = bounds(low or 0, high, dtype)
         if high - low < WIDE:
             words, generator = mt19937.words(generator, n)
@@ -71,9 +74,11 @@ def random_(
             words, generator = _words64(generator, n)
             offsets = words % np.uint64(high - low) if high - low < 2**64 else words
         values = jax.lax.bitcast_convert_type(offsets + np.uint64(low % 2**64), np.int64)
-        if dtype.name in ("float16", "bfloat16"):
-            values = values.astype(np.float32)
-        return values.astype(dtype).reshape(shape), generator
+        return _cast(values, dtype).reshape(shape), generator
+
+
+def _cast(values: Array, dtype: np.dtype) -> Array:
+    return (values.astype(np.float32) if dtype.name in HALVES else values).astype(dtype)
 
 
 def _words64(generator: Generator, n: int) -> tuple[Array, Generator]:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
-from jaxgrad.random import formulas
+from jaxgrad.random._words import formulas
 
 GROUP = 16
 _F32, _I32 = np.float32, np.int32
