@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import add, addcmul, decayed, div, mul, plus, sqrt
-from jaxgrad.optim.checks import check, check_at_least, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, addcmul, decayed, div, mul, plus, sqrt
+from jaxgrad.optim._rule.checks import check, check_at_least, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class AdadeltaState(NamedTuple):
@@ -35,7 +37,15 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
+def _validate(*, lr: Any, rho: Any, eps: Any, weight_decay: Any, maximize: bool) -> None:
+    del maximize
+    check_lr(lr)
+    check(lambda: 0.0 <= rho <= 1.0, f"Invalid rho value: {rho}", rho, expected="a number in [0, 1]")
+    check_at_least("Invalid epsilon value", eps)
+    check_at_least("Invalid weight_decay value", weight_decay)
+
+
+@lift(init=_init, host=_host, validate=_validate)
 def _adadelta(param: Array, grad: Array, state: AdadeltaState, c: Constants) -> tuple[Array, AdadeltaState]:
     # acc_delta reads it when the parameter is overwritten already: computed anew it would take a copy of the parameter
     grad = decayed(grad, param, c["weight_decay"], stored=True)
@@ -44,14 +54,6 @@ def _adadelta(param: Array, grad: Array, state: AdadeltaState, c: Constants) -> 
     delta = mul(div(sqrt(plus(state.acc_delta, c["eps"])), std), grad)
     acc_delta = addcmul(mul(state.acc_delta, c["rho"]), delta, delta, c["one_minus_rho"])
     return add(param, delta, c["minus_lr"]), AdadeltaState(square_avg, acc_delta)
-
-
-def _validate(*, lr: Any, rho: Any, eps: Any, weight_decay: Any, maximize: bool) -> None:
-    del maximize
-    check_lr(lr)
-    check(lambda: 0.0 <= rho <= 1.0, f"Invalid rho value: {rho}", rho, expected="a number in [0, 1]")
-    check_at_least("Invalid epsilon value", eps)
-    check_at_least("Invalid weight_decay value", weight_decay)
 
 
 def Adadelta(
@@ -81,7 +83,7 @@ def Adadelta(
         rho: decay of the running mean squares.
         eps: added inside both roots.
         weight_decay: L2 penalty, added to the gradient.
-        foreach, capturable, differentiable: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, capturable, differentiable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -100,7 +102,6 @@ def Adadelta(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _adadelta(
-        _validate,
         {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,

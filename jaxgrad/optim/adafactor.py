@@ -8,10 +8,12 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import add, div, element, lerp, mean, mul, norm, rsqrt
-from jaxgrad.optim.checks import check, check_one_element
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, div, element, lerp, mean, mul, norm, rsqrt
+from jaxgrad.optim._rule.checks import check, check_one_element
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class AdafactorState(NamedTuple):
@@ -41,7 +43,25 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     return constants | ({} if eps1 is None else {"eps1": eps1, "eps1_squared": eps1 * eps1}), {}
 
 
-@lift(init=_init, host=_host)
+def _validate(*, lr: Any, beta2_decay: Any, eps: Any, d: Any, weight_decay: Any, maximize: bool) -> None:
+    del maximize
+    check_one_element("lr", lr)
+    check(lambda: 0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}", lr)
+    check(lambda: 0.0 >= beta2_decay, f"beta2_decay should be <= 0 but is: {beta2_decay}", beta2_decay)
+    if eps[0] is not None:
+        check(lambda: 0.0 <= eps[0], f"epsilon1 should be >= 0 but is: {eps[0]}", eps[0])
+    check(lambda: 0.0 <= eps[1], f"epsilon2 should be >= 0 but is: {eps[1]}", eps[1])
+    check(lambda: 1.0 <= d, f"Clipping threshold d should be >= 1 but is: {d}", d)
+    check(lambda: 0.0 <= weight_decay, f"weight_decay should be >= 0 but is: {weight_decay}", weight_decay)
+
+
+def _check_params(params: PyTree) -> None:
+    for name, param in named_leaves(params).items():
+        if jnp.iscomplexobj(param):
+            raise RuntimeError(explain("Adafactor does not support complex parameters", got=f'"{name}": {param.dtype}'))
+
+
+@lift(init=_init, host=_host, validate=_validate, check_params=_check_params)
 def _adafactor(param: Array, grad: Array, state: AdafactorState, c: Constants) -> tuple[Array, AdafactorState]:
     tiny = float(jnp.finfo(param.dtype).eps)
     eps1, eps1_squared = c.get("eps1", tiny), c.get("eps1_squared", tiny * tiny)
@@ -74,24 +94,6 @@ def _number(value: Array, c: Constants) -> Array:
     return value.astype(c["rho"].dtype)
 
 
-def _check_params(params: PyTree) -> None:
-    for name, param in named_leaves(params).items():
-        if jnp.iscomplexobj(param):
-            raise RuntimeError(explain("Adafactor does not support complex parameters", got=f'"{name}": {param.dtype}'))
-
-
-def _validate(*, lr: Any, beta2_decay: Any, eps: Any, d: Any, weight_decay: Any, maximize: bool) -> None:
-    del maximize
-    check_one_element("lr", lr)
-    check(lambda: 0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}", lr)
-    check(lambda: 0.0 >= beta2_decay, f"beta2_decay should be <= 0 but is: {beta2_decay}", beta2_decay)
-    if eps[0] is not None:
-        check(lambda: 0.0 <= eps[0], f"epsilon1 should be >= 0 but is: {eps[0]}", eps[0])
-    check(lambda: 0.0 <= eps[1], f"epsilon2 should be >= 0 but is: {eps[1]}", eps[1])
-    check(lambda: 1.0 <= d, f"Clipping threshold d should be >= 1 but is: {d}", d)
-    check(lambda: 0.0 <= weight_decay, f"weight_decay should be >= 0 but is: {weight_decay}", weight_decay)
-
-
 def Adafactor(
     lr: Any = 1e-2,
     beta2_decay: Any = -0.8,
@@ -120,7 +122,7 @@ def Adafactor(
         eps: eps1 under the root (None: the dtype's epsilon) and eps2, the least scale of a parameter.
         d: clipping threshold of the update's root mean square.
         weight_decay: share of the parameter taken away each step, times lr.
-        foreach: chooses no number (see ``jaxgrad.optim.flags``).
+        foreach: chooses no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -140,9 +142,7 @@ def Adafactor(
     """
     check_flags(foreach=foreach)
     return _adafactor(
-        _validate,
         {"lr": lr, "beta2_decay": beta2_decay, "eps": tuple(eps), "d": d, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
-        _check_params,
     )

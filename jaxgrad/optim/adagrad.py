@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import addcdiv, addcmul, decayed, plus, sqrt
-from jaxgrad.optim.checks import check_at_least, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, plus, sqrt
+from jaxgrad.optim._rule.checks import check_at_least, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class AdagradState(NamedTuple):
@@ -33,13 +35,6 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
-def _adagrad(param: Array, grad: Array, state: AdagradState, c: Constants) -> tuple[Array, AdagradState]:
-    grad = decayed(grad, param, c["weight_decay"])
-    total = addcmul(state.sum, grad, grad, 1)
-    return addcdiv(param, grad, plus(sqrt(total), c["eps"]), c["minus_lr"]), AdagradState(total)
-
-
 def _validate(
     *, lr: Any, lr_decay: Any, weight_decay: Any, initial_accumulator_value: Any, eps: Any, maximize: bool
 ) -> None:
@@ -49,6 +44,13 @@ def _validate(
     check_at_least("Invalid weight_decay value", weight_decay)
     check_at_least("Invalid initial_accumulator_value value", initial_accumulator_value)
     check_at_least("Invalid epsilon value", eps)
+
+
+@lift(init=_init, host=_host, validate=_validate)
+def _adagrad(param: Array, grad: Array, state: AdagradState, c: Constants) -> tuple[Array, AdagradState]:
+    grad = decayed(grad, param, c["weight_decay"])
+    total = addcmul(state.sum, grad, grad, 1)
+    return addcdiv(param, grad, plus(sqrt(total), c["eps"]), c["minus_lr"]), AdagradState(total)
 
 
 def Adagrad(
@@ -78,7 +80,7 @@ def Adagrad(
         weight_decay: L2 penalty, added to the gradient.
         initial_accumulator_value: where the sum starts; read once, in ``init``.
         eps: added outside the root.
-        foreach, differentiable, fused: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, differentiable, fused: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -97,7 +99,6 @@ def Adagrad(
     """
     check_flags(foreach=foreach, fused=fused, differentiable=differentiable)
     return _adagrad(
-        _validate,
         {
             "lr": lr,
             "lr_decay": lr_decay,

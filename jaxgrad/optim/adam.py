@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
-from jaxgrad.optim.checks import check, check_at_least, check_betas, check_lr, check_one_element
-from jaxgrad.optim.flags import check_flags, is_tensor
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
+from jaxgrad.optim._rule.checks import check, check_at_least, check_betas, check_lr, check_one_element
+from jaxgrad.optim._rule.flags import check_flags, is_tensor
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class AdamState(NamedTuple):
@@ -42,25 +44,6 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
-def _adam(
-    param: Array, grad: Array, state: AdamState, c: Constants, *, amsgrad: bool, decoupled_weight_decay: bool
-) -> tuple[Array, AdamState]:
-    del amsgrad
-    if decoupled_weight_decay:
-        param = mul(param, c["decay"])
-    else:
-        grad = decayed(grad, param, c["weight_decay"])
-    exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
-    exp_avg_sq = addcmul(mul(state.exp_avg_sq, c["beta2"]), grad, grad, c["one_minus_beta2"])
-    largest = state.max_exp_avg_sq
-    if largest is not None:
-        largest = jnp.maximum(largest, exp_avg_sq)
-    second_moment = exp_avg_sq if largest is None else largest
-    denom = plus(div(sqrt(second_moment), c["bias_correction2_sqrt"]), c["eps"])
-    return addcdiv(param, exp_avg, denom, c["minus_step_size"]), AdamState(exp_avg, exp_avg_sq, largest)
-
-
 def _validate(
     *,
     lr: Any,
@@ -79,6 +62,25 @@ def _validate(
     check(lambda: is_tensor(betas[0]) == is_tensor(betas[1]), "betas must be either both floats or both Tensors")
     for index, beta in enumerate(betas):
         check_one_element(f"betas[{index}]", beta)
+
+
+@lift(init=_init, host=_host, validate=_validate)
+def _adam(
+    param: Array, grad: Array, state: AdamState, c: Constants, *, amsgrad: bool, decoupled_weight_decay: bool
+) -> tuple[Array, AdamState]:
+    del amsgrad
+    if decoupled_weight_decay:
+        param = mul(param, c["decay"])
+    else:
+        grad = decayed(grad, param, c["weight_decay"])
+    exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
+    exp_avg_sq = addcmul(mul(state.exp_avg_sq, c["beta2"]), grad, grad, c["one_minus_beta2"])
+    largest = state.max_exp_avg_sq
+    if largest is not None:
+        largest = jnp.maximum(largest, exp_avg_sq)
+    second_moment = exp_avg_sq if largest is None else largest
+    denom = plus(div(sqrt(second_moment), c["bias_correction2_sqrt"]), c["eps"])
+    return addcdiv(param, exp_avg, denom, c["minus_step_size"]), AdamState(exp_avg, exp_avg_sq, largest)
 
 
 def Adam(
@@ -113,7 +115,7 @@ def Adam(
         eps: added outside the root.
         weight_decay: L2 penalty, in the gradient unless ``decoupled_weight_decay``.
         amsgrad: divide by the largest second moment so far.
-        foreach, capturable, differentiable, fused: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, capturable, differentiable, fused: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         decoupled_weight_decay: AdamW.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
@@ -140,7 +142,6 @@ def Adam(
         tensors={"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]},
     )
     return _adam(
-        _validate,
         {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
         {"amsgrad": amsgrad, "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay},
         param_groups,
@@ -174,7 +175,7 @@ def AdamW(
         weight_decay: share of the parameter taken away each step, times lr.
         amsgrad: divide by the largest second moment so far.
         maximize: go up instead of down.
-        foreach, capturable, differentiable, fused: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, capturable, differentiable, fused: choose no number (see ``jaxgrad.optim``).
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
     Raises:

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import addcdiv, decayed, lerp, mul, plus
-from jaxgrad.optim.checks import check_at_least, check_betas, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import addcdiv, decayed, lerp, mul, plus
+from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class AdamaxState(NamedTuple):
@@ -35,20 +37,20 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
-def _adamax(param: Array, grad: Array, state: AdamaxState, c: Constants) -> tuple[Array, AdamaxState]:
-    grad = decayed(grad, param, c["weight_decay"])
-    exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
-    exp_inf = jnp.maximum(mul(state.exp_inf, c["beta2"]), plus(jnp.abs(grad), c["eps"]))
-    return addcdiv(param, exp_avg, exp_inf, c["minus_step_size"]), AdamaxState(exp_avg, exp_inf)
-
-
 def _validate(*, lr: Any, betas: Any, eps: Any, weight_decay: Any, maximize: bool) -> None:
     del maximize
     check_lr(lr)
     check_at_least("Invalid epsilon value", eps)
     check_betas(betas)
     check_at_least("Invalid weight_decay value", weight_decay)
+
+
+@lift(init=_init, host=_host, validate=_validate)
+def _adamax(param: Array, grad: Array, state: AdamaxState, c: Constants) -> tuple[Array, AdamaxState]:
+    grad = decayed(grad, param, c["weight_decay"])
+    exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
+    exp_inf = jnp.maximum(mul(state.exp_inf, c["beta2"]), plus(jnp.abs(grad), c["eps"]))
+    return addcdiv(param, exp_avg, exp_inf, c["minus_step_size"]), AdamaxState(exp_avg, exp_inf)
 
 
 def Adamax(
@@ -77,7 +79,7 @@ def Adamax(
         betas: decay of the running mean and of the maximum.
         eps: added to the size of the gradient.
         weight_decay: L2 penalty, added to the gradient.
-        foreach, differentiable, capturable: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, differentiable, capturable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -96,7 +98,6 @@ def Adamax(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _adamax(
-        _validate,
         {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import add, decayed, mul, plus, sub
-from jaxgrad.optim.checks import check_at_least, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, decayed, mul, plus, sub
+from jaxgrad.optim._rule.checks import check_at_least, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class ASGDState(NamedTuple):
@@ -42,18 +44,18 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }
 
 
-@lift(init=_init, host=_host, scalars=_scalars)
+def _validate(*, lr: Any, lambd: Any, alpha: Any, t0: Any, weight_decay: Any, maximize: bool) -> None:
+    del lambd, alpha, t0, maximize
+    check_lr(lr)
+    check_at_least("Invalid weight_decay value", weight_decay)
+
+
+@lift(init=_init, host=_host, scalars=_scalars, validate=_validate)
 def _asgd(param: Array, grad: Array, state: ASGDState, c: Constants) -> tuple[Array, ASGDState]:
     grad = decayed(grad, param, c["weight_decay"])
     param = add(mul(param, c["decay"]), grad, c["minus_eta"])
     towards = plus(state.ax, mul(sub(param, state.ax), c["mu"]))
     return param, ASGDState(jnp.where(c["mu"] == 1, param, towards))
-
-
-def _validate(*, lr: Any, lambd: Any, alpha: Any, t0: Any, weight_decay: Any, maximize: bool) -> None:
-    del lambd, alpha, t0, maximize
-    check_lr(lr)
-    check_at_least("Invalid weight_decay value", weight_decay)
 
 
 def ASGD(
@@ -85,7 +87,7 @@ def ASGD(
         alpha: power of the decay of eta.
         t0: step at which averaging starts.
         weight_decay: L2 penalty, added to the gradient.
-        foreach, differentiable, capturable: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, differentiable, capturable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -103,7 +105,6 @@ def ASGD(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _asgd(
-        _validate,
         {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,

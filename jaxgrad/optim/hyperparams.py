@@ -11,7 +11,7 @@ import jax
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import PyTree
-from jaxgrad.optim.optimizer import OptimizerState, ParamGroup
+from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
 
 
 def is_optimizer_state(node: Any) -> bool:

@@ -6,6 +6,7 @@ is a pure function of the parameters that returns both, ``closure(params) -> (lo
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -15,11 +16,13 @@ import optax
 from jaxgrad._core.errors import check_matching_grads, explain
 from jaxgrad._core.trees import is_none
 from jaxgrad._core.types import Array, Grads, PyTree
-from jaxgrad.optim.checks import check_lr
-from jaxgrad.optim.optimizer import Optimizer, OptimizerState, ParamGroup, step
-from jaxgrad.optim.packed import Packed
-from jaxgrad.optim.precision import double_precision
-from jaxgrad.optim.strong_wolfe import strong_wolfe
+from jaxgrad.optim._rule.checks import check_lr
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.packed import Packed
+from jaxgrad.optim._rule.precision import double_precision
+from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
+from jaxgrad.optim._rule.strong_wolfe import strong_wolfe
+from jaxgrad.optim.step import step
 
 Closure = Callable[[PyTree], tuple[Array, Grads]]
 
@@ -81,9 +84,9 @@ def step_with_closure(
     >>> loss.item(), bool(jnp.max(jnp.abs(params["w"])) < 1e-3)
     (49.0, True)
     """
-    descend = getattr(tx, "descend", None)
+    descend = getattr(getattr(tx, "method", None), "descend", None)
     if descend is not None:
-        return descend(closure, params, state, lr=lr)
+        return descend(closure, params, state, lr=lr)  # type: ignore[no-any-return]
     loss, grads = closure(params)
     params, state = step(tx, params, grads, state, lr=lr)
     return loss, params, state
@@ -138,13 +141,26 @@ def LBFGS(
         raise RuntimeError(explain("only 'strong_wolfe' is supported", got=repr(line_search_fn)))
     options = _Options(max_iter, max_iter * 5 // 4 if max_eval is None else max_eval, history_size, line_search_fn)
     start = {"lr": lr, "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
+    return Optimizer.of(_LBFGS(start, options))
 
-    def init_fn(params: PyTree) -> OptimizerState:
+
+@dataclass(frozen=True, eq=False)
+class _LBFGS:
+    """What LBFGS with these numbers does."""
+
+    hyperparams: dict[str, Any]
+    options: _Options
+
+    def init(self, params: PyTree) -> OptimizerState:
         if not jax.tree.leaves(params):
             raise ValueError("optimizer got an empty parameter list")
-        return OptimizerState(_empty(_flat(params), history_size), (ParamGroup(Packed.of(start), {}),))
+        empty = _empty(_flat(params), self.options.history_size)
+        return OptimizerState(empty, (ParamGroup(Packed.of(self.hyperparams), {}),))
 
-    def descend(closure: Closure, params: PyTree, state: OptimizerState, *, lr: Any = None) -> Any:
+    def descend(
+        self, closure: Closure, params: PyTree, state: OptimizerState, *, lr: Any = None
+    ) -> tuple[Array, PyTree, OptimizerState]:
+        """``step(closure)`` of torch: the loss before, the new parameters, the new state."""
         (group,) = state.param_groups
         x = _flat(params)
         with double_precision():
@@ -159,32 +175,31 @@ def LBFGS(
             filled = jax.tree.map(lambda g, p: jnp.zeros_like(p) if g is None else g, grads, at, is_leaf=is_none)
             return loss.astype(x.dtype), _flat(filled)
 
-        first_loss, x, memory = _descent(evaluate, x, state.state, h, options)
+        first_loss, x, memory = _descent(evaluate, x, state.state, h, self.options)
         return first_loss, restore(x), OptimizerState(memory, state.param_groups)
 
-    def update_fn(
+    def update(
+        self,
         updates: Grads,
         state: OptimizerState,
-        params: PyTree = None,
+        params: PyTree | None = None,
         *,
-        closure: Any = None,
+        closure: Closure | None = None,
         lr: Any = None,
         **extra: Any,
     ) -> tuple[PyTree, OptimizerState]:
+        """optax's form of ``descend``: the changes of the parameters."""
         del updates, extra
         if params is None:
             raise ValueError("update() needs the parameters: tx.update(grads, state, params)")
         if closure is None:
             raise TypeError(_needs_closure())
-        _, moved, state = descend(closure, params, state, lr=lr)
+        _, moved, state = self.descend(closure, params, state, lr=lr)
         return jax.tree.map(jnp.subtract, moved, params), state
 
-    def advance(*arguments: Any, **keywords: Any) -> Any:
+    def advance(self, params: PyTree, grads: Grads, state: OptimizerState, *, lr: Any = None) -> Any:
+        """Refused: a step evaluates the loss again."""
         raise TypeError(_needs_closure())
-
-    tx = Optimizer(init_fn, update_fn)
-    tx.advance, tx.descend, tx.groups = advance, descend, None
-    return tx
 
 
 def _needs_closure() -> str:

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import add, lerp, mul, rounded
-from jaxgrad.optim.checks import check, check_one_element
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, lerp, mul, rounded
+from jaxgrad.optim._rule.checks import check, check_one_element
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class MuonState(NamedTuple):
@@ -43,7 +45,45 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host, counts_steps=False)
+def _validate(
+    *,
+    lr: Any,
+    weight_decay: Any,
+    momentum: Any,
+    nesterov: bool,
+    ns_coefficients: Any,
+    eps: Any,
+    ns_steps: int,
+    adjust_lr_fn: str | None,
+) -> None:
+    del nesterov, eps
+    check_one_element("lr", lr)
+    check(lambda: 0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}", lr)
+    check(lambda: 0.0 <= momentum, f"momentum should be >= 0 but is: {momentum}", momentum)
+    check(lambda: 0.0 <= weight_decay, f"weight decay should be >= 0 but is: {weight_decay}", weight_decay)
+    if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
+        raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+    if ns_steps >= 100:
+        raise ValueError("Number of steps must be less than 100 for computational efficiency")
+    if len(ns_coefficients) != 3:
+        raise ValueError("Coefficients must be a tuple of exactly 3 values")
+
+
+def _check_params(params: PyTree) -> None:
+    for name, param in named_leaves(params).items():
+        if param.ndim != 2:
+            raise ValueError(
+                explain(
+                    f"Muon only supports 2D parameters whereas we found a parameter with size: {param.shape}",
+                    got=f'"{name}"',
+                    remedy="step the others with AdamW: two optimizers, each on its part of the parameters",
+                )
+            )
+        if jnp.iscomplexobj(param):
+            raise RuntimeError(explain("Muon does not support complex parameters", got=f'"{name}": {param.dtype}'))
+
+
+@lift(init=_init, host=_host, counts_steps=False, validate=_validate, check_params=_check_params)
 def _muon(
     param: Array,
     grad: Array,
@@ -94,44 +134,6 @@ def _lr_ratio(adjust_lr_fn: str | None, rows: int, columns: int) -> float:
     if adjust_lr_fn == "match_rms_adamw":
         return 0.2 * math.sqrt(max(rows, columns))
     return math.sqrt(max(1, rows / columns))
-
-
-def _check_params(params: PyTree) -> None:
-    for name, param in named_leaves(params).items():
-        if param.ndim != 2:
-            raise ValueError(
-                explain(
-                    f"Muon only supports 2D parameters whereas we found a parameter with size: {param.shape}",
-                    got=f'"{name}"',
-                    remedy="step the others with AdamW: two optimizers, each on its part of the parameters",
-                )
-            )
-        if jnp.iscomplexobj(param):
-            raise RuntimeError(explain("Muon does not support complex parameters", got=f'"{name}": {param.dtype}'))
-
-
-def _validate(
-    *,
-    lr: Any,
-    weight_decay: Any,
-    momentum: Any,
-    nesterov: bool,
-    ns_coefficients: Any,
-    eps: Any,
-    ns_steps: int,
-    adjust_lr_fn: str | None,
-) -> None:
-    del nesterov, eps
-    check_one_element("lr", lr)
-    check(lambda: 0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}", lr)
-    check(lambda: 0.0 <= momentum, f"momentum should be >= 0 but is: {momentum}", momentum)
-    check(lambda: 0.0 <= weight_decay, f"weight decay should be >= 0 but is: {weight_decay}", weight_decay)
-    if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
-        raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
-    if ns_steps >= 100:
-        raise ValueError("Number of steps must be less than 100 for computational efficiency")
-    if len(ns_coefficients) != 3:
-        raise ValueError("Coefficients must be a tuple of exactly 3 values")
 
 
 def Muon(
@@ -186,7 +188,6 @@ def Muon(
     for LLM training, 2025.
     """
     return _muon(
-        _validate,
         {
             "lr": lr,
             "weight_decay": weight_decay,
@@ -196,5 +197,4 @@ def Muon(
         },
         {"nesterov": nesterov, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn},
         param_groups,
-        _check_params,
     )

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
-from jaxgrad.optim.checks import check_at_least, check_betas, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
+from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class NAdamState(NamedTuple):
@@ -47,21 +49,6 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {"mu_product": mu_product}
 
 
-@lift(init=_init, host=_host, scalars=_scalars)
-def _nadam(
-    param: Array, grad: Array, state: NAdamState, c: Constants, *, decoupled_weight_decay: bool
-) -> tuple[Array, NAdamState]:
-    if decoupled_weight_decay:
-        param = mul(param, c["decay"])
-    else:
-        grad = decayed(grad, param, c["weight_decay"])
-    exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
-    exp_avg_sq = addcmul(mul(state.exp_avg_sq, c["beta2"]), grad, grad, c["one_minus_beta2"])
-    denom = plus(sqrt(div(exp_avg_sq, c["bias_correction2"])), c["eps"])
-    param = addcdiv(param, grad, denom, c["grad_step"])
-    return addcdiv(param, exp_avg, denom, c["momentum_step"]), NAdamState(exp_avg, exp_avg_sq)
-
-
 def _validate(
     *,
     lr: Any,
@@ -78,6 +65,21 @@ def _validate(
     check_betas(betas)
     check_at_least("Invalid weight_decay value", weight_decay)
     check_at_least("Invalid momentum_decay value", momentum_decay)
+
+
+@lift(init=_init, host=_host, scalars=_scalars, validate=_validate)
+def _nadam(
+    param: Array, grad: Array, state: NAdamState, c: Constants, *, decoupled_weight_decay: bool
+) -> tuple[Array, NAdamState]:
+    if decoupled_weight_decay:
+        param = mul(param, c["decay"])
+    else:
+        grad = decayed(grad, param, c["weight_decay"])
+    exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
+    exp_avg_sq = addcmul(mul(state.exp_avg_sq, c["beta2"]), grad, grad, c["one_minus_beta2"])
+    denom = plus(sqrt(div(exp_avg_sq, c["bias_correction2"])), c["eps"])
+    param = addcdiv(param, grad, denom, c["grad_step"])
+    return addcdiv(param, exp_avg, denom, c["momentum_step"]), NAdamState(exp_avg, exp_avg_sq)
 
 
 def NAdam(
@@ -109,7 +111,7 @@ def NAdam(
         weight_decay: L2 penalty, in the gradient unless ``decoupled_weight_decay``.
         momentum_decay: how fast the momentum rises to beta1.
         decoupled_weight_decay: decay the parameter before the step, as AdamW.
-        foreach, capturable, differentiable: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, capturable, differentiable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -128,7 +130,6 @@ def NAdam(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _nadam(
-        _validate,
         {
             "lr": lr,
             "betas": tuple(betas),

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import add, addcmul, decayed, div, lerp, mul, plus, scalar_over, sqrt
-from jaxgrad.optim.checks import check_at_least, check_betas, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, addcmul, decayed, div, lerp, mul, plus, scalar_over, sqrt
+from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class RAdamState(NamedTuple):
@@ -46,7 +48,17 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
+def _validate(
+    *, lr: Any, betas: Any, eps: Any, weight_decay: Any, decoupled_weight_decay: bool, maximize: bool
+) -> None:
+    del decoupled_weight_decay, maximize
+    check_lr(lr)
+    check_at_least("Invalid epsilon value", eps)
+    check_betas(betas)
+    check_at_least("Invalid weight_decay value", weight_decay)
+
+
+@lift(init=_init, host=_host, validate=_validate)
 def _radam(
     param: Array, grad: Array, state: RAdamState, c: Constants, *, decoupled_weight_decay: bool
 ) -> tuple[Array, RAdamState]:
@@ -60,16 +72,6 @@ def _radam(
     adaptive = scalar_over(c["bias_correction2_sqrt"], plus(sqrt(exp_avg_sq), c["eps"]))
     moved = jnp.where(c["rectified"] != 0, mul(mul(plain, adaptive), c["rect"]), plain)
     return add(param, moved, -1), RAdamState(exp_avg, exp_avg_sq)
-
-
-def _validate(
-    *, lr: Any, betas: Any, eps: Any, weight_decay: Any, decoupled_weight_decay: bool, maximize: bool
-) -> None:
-    del decoupled_weight_decay, maximize
-    check_lr(lr)
-    check_at_least("Invalid epsilon value", eps)
-    check_betas(betas)
-    check_at_least("Invalid weight_decay value", weight_decay)
 
 
 def RAdam(
@@ -101,7 +103,7 @@ def RAdam(
         eps: added outside the root.
         weight_decay: L2 penalty, in the gradient unless ``decoupled_weight_decay``.
         decoupled_weight_decay: decay the parameter before the step, as AdamW.
-        foreach, capturable, differentiable: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, capturable, differentiable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -120,7 +122,6 @@ def RAdam(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _radam(
-        _validate,
         {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
         {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize},
         param_groups,

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad.optim._rule.lifted import Lifted, named_leaves_in_order
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.state import OptimizerState
 from jaxgrad.optim.groups import members_of_groups, selection_of
-from jaxgrad.optim.optimizer import Optimizer, OptimizerState, named_leaves_in_order
 
 
 def state_by_parameter(tx: Optimizer, params: PyTree, state: OptimizerState) -> dict[str, dict[str, Array]]:
@@ -26,11 +28,11 @@ def state_by_parameter(tx: Optimizer, params: PyTree, state: OptimizerState) -> 
     _check_has_records(tx)
     records = _records(params, state)
     found = {}
-    for names, group in zip(tx.members(params), state.param_groups, strict=True):
+    for names, group in zip(tx.method.members(params), state.param_groups, strict=True):
         for index, name in enumerate(names):
             if group.scalars["step"][index] > 0:
                 numbers = {key: vector[index] for key, vector in group.scalars.items()}
-                if not tx.counts_steps:
+                if not tx.method.rule.counts_steps:
                     del numbers["step"]
                 tensors = {key: tensor for key, tensor in records[name]._asdict().items() if tensor is not None}
                 found[name] = numbers | tensors
@@ -64,13 +66,13 @@ def state_from_parameters(
     if unknown:
         raise KeyError(explain(f"no parameter named {quoted(unknown)}", expected=quoted(records)))
     groups = []
-    for names, group in zip(tx.members(params), fresh.param_groups, strict=True):
+    for names, group in zip(tx.method.members(params), fresh.param_groups, strict=True):
         scalars = dict(group.scalars)
         for index, name in enumerate(names):
             if name not in entries:
                 continue
             entry = dict(entries[name])
-            if not tx.counts_steps:
+            if not tx.method.rule.counts_steps:
                 entry["step"] = 1
             records[name] = _filled(name, records[name], entry, set(scalars))
             scalars = {key: vector.at[index].set(_number(entry[key], vector)) for key, vector in scalars.items()}
@@ -116,9 +118,9 @@ def add_param_group(
     if again or not new:
         raise ValueError(explain("some parameters appear in more than one parameter group", got=quoted(again or known)))
     added = group | {"params": members_of_groups([selection], new)[0]}
-    old_members = tx.members(known)
+    old_members = tx.method.members(known)
     old_groups = [{}] if tx.groups is None else tx.groups
-    tx = tx.regroup([g | {"params": names} for g, names in zip(old_groups, old_members, strict=True)] + [added])
+    tx = tx.method.regroup([g | {"params": names} for g, names in zip(old_groups, old_members, strict=True)] + [added])
     fresh = tx.init(params)
     old_records = dict(zip(known, jax.tree.leaves(state.state, is_leaf=is_record), strict=True))
     records = [old_records.get(name, record) for name, record in _records(params, fresh).items()]
@@ -127,7 +129,7 @@ def add_param_group(
 
 
 def _check_has_records(tx: Optimizer) -> None:
-    if not hasattr(tx, "members"):
+    if not isinstance(getattr(tx, "method", None), Lifted):
         raise TypeError(
             explain(
                 "this optimizer keeps no state for each parameter",

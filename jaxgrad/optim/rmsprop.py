@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import add, addcdiv, addcmul, decayed, lerp, mul, plus, sqrt
-from jaxgrad.optim.checks import check_at_least, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, addcdiv, addcmul, decayed, lerp, mul, plus, sqrt
+from jaxgrad.optim._rule.checks import check_at_least, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 from jaxgrad.optim.sgd import has_momentum
 
 
@@ -43,7 +45,18 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
+def _validate(
+    *, lr: Any, alpha: Any, eps: Any, weight_decay: Any, momentum: Any, centered: bool, maximize: bool
+) -> None:
+    del centered, maximize
+    check_lr(lr)
+    check_at_least("Invalid epsilon value", eps)
+    check_at_least("Invalid momentum value", momentum)
+    check_at_least("Invalid weight_decay value", weight_decay)
+    check_at_least("Invalid alpha value", alpha)
+
+
+@lift(init=_init, host=_host, validate=_validate)
 def _rmsprop(
     param: Array, grad: Array, state: RMSpropState, c: Constants, *, centered: bool
 ) -> tuple[Array, RMSpropState]:
@@ -62,17 +75,6 @@ def _rmsprop(
     on = c["momentum"] > 0
     buf = jnp.where(on, addcdiv(mul(buf, c["momentum"]), grad, avg, 1), buf)
     return jnp.where(on, add(param, buf, c["minus_lr"]), plain), RMSpropState(square_avg, buf, grad_avg)
-
-
-def _validate(
-    *, lr: Any, alpha: Any, eps: Any, weight_decay: Any, momentum: Any, centered: bool, maximize: bool
-) -> None:
-    del centered, maximize
-    check_lr(lr)
-    check_at_least("Invalid epsilon value", eps)
-    check_at_least("Invalid momentum value", momentum)
-    check_at_least("Invalid weight_decay value", weight_decay)
-    check_at_least("Invalid alpha value", alpha)
 
 
 def RMSprop(
@@ -107,7 +109,7 @@ def RMSprop(
         weight_decay: L2 penalty, added to the gradient.
         momentum: momentum factor; 0 at construction keeps no buffer.
         centered: divide by an estimate of the standard deviation.
-        capturable, foreach, differentiable: choose no number (see ``jaxgrad.optim.flags``).
+        capturable, foreach, differentiable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -127,7 +129,6 @@ def RMSprop(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _rmsprop(
-        _validate,
         {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum},
         {"centered": centered, "maximize": maximize},
         param_groups,

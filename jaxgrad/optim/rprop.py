@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import addcmul, element, mul
-from jaxgrad.optim.checks import check, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import addcmul, element, mul
+from jaxgrad.optim._rule.checks import check, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class RpropState(NamedTuple):
@@ -39,17 +41,6 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host)
-def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[Array, RpropState]:
-    sign = jnp.sign(mul(grad, state.prev))
-    factor = jnp.where(sign > 0, c["etaplus"], jnp.where(sign < 0, c["etaminus"], 1))
-    least, most = (element(c[name], param) for name in ("smallest", "largest"))
-    before = jnp.where(c["first"] != 0, element(c["lr"], param), state.step_size)
-    step_size = jnp.clip(mul(before, element(factor, param)), least, most)
-    grad = jnp.where(sign < 0, 0, grad)
-    return addcmul(param, jnp.sign(grad), step_size, -1), RpropState(grad, step_size)
-
-
 def _validate(*, lr: Any, etas: Any, step_sizes: Any, maximize: bool) -> None:
     del step_sizes, maximize
     check_lr(lr)
@@ -59,6 +50,17 @@ def _validate(*, lr: Any, etas: Any, step_sizes: Any, maximize: bool) -> None:
         *etas,
         expected="one in (0, 1) and one above 1",
     )
+
+
+@lift(init=_init, host=_host, validate=_validate)
+def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[Array, RpropState]:
+    sign = jnp.sign(mul(grad, state.prev))
+    factor = jnp.where(sign > 0, c["etaplus"], jnp.where(sign < 0, c["etaminus"], 1))
+    least, most = (element(c[name], param) for name in ("smallest", "largest"))
+    before = jnp.where(c["first"] != 0, element(c["lr"], param), state.step_size)
+    step_size = jnp.clip(mul(before, element(factor, param)), least, most)
+    grad = jnp.where(sign < 0, 0, grad)
+    return addcmul(param, jnp.sign(grad), step_size, -1), RpropState(grad, step_size)
 
 
 def Rprop(
@@ -84,7 +86,7 @@ def Rprop(
         lr: the size of the first step; read once, at that step, as in torch.
         etas: factors (etaminus, etaplus) on the step size.
         step_sizes: smallest and largest step size.
-        capturable, foreach, differentiable: choose no number (see ``jaxgrad.optim.flags``).
+        capturable, foreach, differentiable: choose no number (see ``jaxgrad.optim``).
         maximize: go up instead of down.
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
@@ -104,7 +106,6 @@ def Rprop(
     """
     check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     return _rprop(
-        _validate,
         {"lr": lr, "etas": tuple(etas), "step_sizes": tuple(step_sizes)},
         {"maximize": maximize},
         param_groups,

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim.arithmetic import add, decayed, mul
-from jaxgrad.optim.checks import check, check_at_least, check_lr
-from jaxgrad.optim.flags import check_flags
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import add, decayed, mul
+from jaxgrad.optim._rule.checks import check, check_at_least, check_lr
+from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class SGDState(NamedTuple):
@@ -38,18 +40,6 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     }, {}
 
 
-@lift(init=_init, host=_host, counts_steps=False)
-def _sgd(param: Array, grad: Array, state: SGDState, c: Constants, *, nesterov: bool) -> tuple[Array, SGDState]:
-    grad = decayed(grad, param, c["weight_decay"])
-    buf = state.momentum_buffer
-    if buf is not None:
-        moved = jnp.where(c["first"] != 0, grad, add(mul(buf, c["momentum"]), grad, c["one_minus_dampening"]))
-        on = c["momentum"] != 0
-        buf = jnp.where(on, moved, buf)
-        grad = jnp.where(on, add(grad, buf, c["momentum"]) if nesterov else buf, grad)
-    return add(param, grad, c["minus_lr"]), SGDState(buf)
-
-
 def _validate(*, lr: Any, momentum: Any, dampening: Any, weight_decay: Any, nesterov: bool, maximize: bool) -> None:
     del maximize
     check_lr(lr)
@@ -62,6 +52,18 @@ def _validate(*, lr: Any, momentum: Any, dampening: Any, weight_decay: Any, nest
             momentum,
             dampening,
         )
+
+
+@lift(init=_init, host=_host, counts_steps=False, validate=_validate)
+def _sgd(param: Array, grad: Array, state: SGDState, c: Constants, *, nesterov: bool) -> tuple[Array, SGDState]:
+    grad = decayed(grad, param, c["weight_decay"])
+    buf = state.momentum_buffer
+    if buf is not None:
+        moved = jnp.where(c["first"] != 0, grad, add(mul(buf, c["momentum"]), grad, c["one_minus_dampening"]))
+        on = c["momentum"] != 0
+        buf = jnp.where(on, moved, buf)
+        grad = jnp.where(on, add(grad, buf, c["momentum"]) if nesterov else buf, grad)
+    return add(param, grad, c["minus_lr"]), SGDState(buf)
 
 
 def SGD(
@@ -93,7 +95,7 @@ def SGD(
         weight_decay: L2 penalty, added to the gradient.
         nesterov: look ahead by one momentum step.
         maximize: go up instead of down.
-        foreach, differentiable, fused: choose no number (see ``jaxgrad.optim.flags``).
+        foreach, differentiable, fused: choose no number (see ``jaxgrad.optim``).
         param_groups: groups with options of their own (see ``jaxgrad.optim.groups``).
 
     Raises:
@@ -113,7 +115,6 @@ def SGD(
     """
     check_flags(foreach=foreach, fused=fused, differentiable=differentiable)
     return _sgd(
-        _validate,
         {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay},
         {"nesterov": nesterov, "maximize": maximize},
         param_groups,

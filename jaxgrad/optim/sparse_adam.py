@@ -16,9 +16,11 @@ from jax.experimental.sparse import BCOO
 from jaxgrad._core.errors import check_matching_grads, describe, explain
 from jaxgrad._core.trees import named_leaves, path_name
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim.arithmetic import div, mul, plus, sqrt, sub
-from jaxgrad.optim.checks import check, check_betas, check_one_element
-from jaxgrad.optim.optimizer import Constants, Optimizer, Scalars, lift
+from jaxgrad.optim._rule.arithmetic import div, mul, plus, sqrt, sub
+from jaxgrad.optim._rule.checks import check, check_betas, check_one_element
+from jaxgrad.optim._rule.lift import lift
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.rule import Constants, Scalars
 
 
 class SparseAdamState(NamedTuple):
@@ -59,7 +61,23 @@ def _check_grads(params: PyTree, grads: PyTree) -> None:
     check_matching_grads(named_leaves(params), shapes)
 
 
-@lift(init=_init, host=_host, check_grads=_check_grads)
+def _validate(*, lr: Any, betas: Any, eps: Any, maximize: bool) -> None:
+    del maximize
+    check_one_element("lr", lr)
+    check(lambda: 0.0 < lr, f"Invalid learning rate: {lr}", lr, expected="a number > 0")
+    check(lambda: 0.0 < eps, f"Invalid epsilon value: {eps}", eps, expected="a number > 0")
+    check_betas(betas)
+
+
+def _check_params(params: PyTree) -> None:
+    for name, param in _leaves(params).items():
+        if isinstance(param, BCOO):
+            raise ValueError(explain("SparseAdam requires dense parameter tensors", got=f'"{name}": BCOO'))
+        if jnp.iscomplexobj(param):
+            raise ValueError(explain("SparseAdam does not support complex parameters", got=f'"{name}": {param.dtype}'))
+
+
+@lift(init=_init, host=_host, check_grads=_check_grads, validate=_validate, check_params=_check_params)
 def _sparse_adam(param: Array, grad: BCOO, state: SparseAdamState, c: Constants) -> tuple[Array, SparseAdamState]:
     if grad.nse == 0:
         return param, state
@@ -77,26 +95,10 @@ def _sparse_adam(param: Array, grad: BCOO, state: SparseAdamState, c: Constants)
     )
 
 
-def _check_params(params: PyTree) -> None:
-    for name, param in _leaves(params).items():
-        if isinstance(param, BCOO):
-            raise ValueError(explain("SparseAdam requires dense parameter tensors", got=f'"{name}": BCOO'))
-        if jnp.iscomplexobj(param):
-            raise ValueError(explain("SparseAdam does not support complex parameters", got=f'"{name}": {param.dtype}'))
-
-
 def _leaves(tree: PyTree) -> dict[str, Any]:
     """The leaves by name, where a sparse array is one."""
     rows = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda leaf: leaf is None or isinstance(leaf, BCOO))
     return {path_name(path): leaf for path, leaf in rows}
-
-
-def _validate(*, lr: Any, betas: Any, eps: Any, maximize: bool) -> None:
-    del maximize
-    check_one_element("lr", lr)
-    check(lambda: 0.0 < lr, f"Invalid learning rate: {lr}", lr, expected="a number > 0")
-    check(lambda: 0.0 < eps, f"Invalid epsilon value: {eps}", eps, expected="a number > 0")
-    check_betas(betas)
 
 
 def SparseAdam(
@@ -137,9 +139,7 @@ def SparseAdam(
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, as torch masks it.
     """
     return _sparse_adam(
-        _validate,
         {"lr": lr, "betas": tuple(betas), "eps": eps},
         {"maximize": maximize},
         param_groups,
-        _check_params,
     )

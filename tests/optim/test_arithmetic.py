@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from jaxgrad.optim import arithmetic as ops
+from jaxgrad.optim._rule import arithmetic as ops
 from jaxgrad.testing.comparison import ulp_distance
 
 RNG = np.random.default_rng(0)

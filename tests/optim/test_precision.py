@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgrad.optim import adam, nadam, radam
-from jaxgrad.optim.precision import double_precision, pack, unpack, widen
+from jaxgrad.optim._rule.precision import double_precision, pack, unpack, widen
 
 DOUBLES = st.floats(min_value=1e-21, max_value=1e38) | st.just(0.0) | st.floats(0.5, 1.0)
 

@@ -18,7 +18,7 @@ import torch
 from jax.experimental.sparse import BCOO
 
 from jaxgrad import optim
-from jaxgrad.optim import arithmetic
+from jaxgrad.optim._rule import arithmetic
 
 STEPS = 10
 WHOLE = {"w": (16, 32), "b": (64,), "k": (4, 4, 8)}
@@ -138,7 +138,7 @@ def round_as_torch_does_the_rest(monkeypatch, whole):
             whole(a.shape, str(a.dtype)), rsqrt(a), arithmetic.scalar_over(jnp.float32(1), arithmetic.sqrt(a))
         )
 
-    for module in ["arithmetic", *(name.lower().replace("adamw", "adam") for name, _ in CASES.values())]:
+    for module in ["_rule.arithmetic", *(name.lower().replace("adamw", "adam") for name, _ in CASES.values())]:
         file = importlib.import_module(f"jaxgrad.optim.{module}")
         for name, replacement in (("add", add_twice_rounded), ("rsqrt", rsqrt_twice_rounded)):
             if hasattr(file, name):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
-from jaxgrad.optim.precision import pack, unpack, widen
+from jaxgrad.optim._rule.precision import pack, unpack, widen
 
 
 @jax.tree_util.register_dataclass

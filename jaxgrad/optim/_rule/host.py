@@ -1,0 +1,41 @@
+"""The host half of a step: one computation in doubles for all parameters of a group."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgrad._core.types import Array
+from jaxgrad.optim._rule.precision import double_precision
+from jaxgrad.optim._rule.state import ParamGroup
+
+
+def host_half(
+    host: Callable[..., Any], group: ParamGroup, lr: Any, present: np.ndarray, dtypes: set[str]
+) -> tuple[dict[str, dict[str, Array]], dict[str, Array]]:
+    """The constants of this step in the dtypes of the arithmetic, and the scalars of the parameters with a gradient."""
+    if not present.any():
+        return {}, group.scalars
+    counted = group.scalars | {"step": _next(group.scalars["step"])}
+    with double_precision():
+        hyperparams = group.hyperparams.widened()
+        if lr is not None:
+            hyperparams["lr"] = jnp.asarray(lr).reshape(()).astype(jnp.float64)
+        wide = {name: vector.astype(jnp.float64) for name, vector in counted.items()}
+        constants, changed = host(wide, hyperparams)
+        narrowed = {
+            dtype: {name: jnp.asarray(value).astype(dtype) for name, value in constants.items()}
+            for dtype in sorted(dtypes)
+        }
+        narrowed = jax.lax.optimization_barrier(narrowed)  # once a group; XLA's CPU compiler drops it, and hoists them
+        counted |= {name: value.astype(counted[name].dtype) for name, value in changed.items()}
+    if not present.all():
+        counted = {name: jnp.where(present, vector, group.scalars[name]) for name, vector in counted.items()}
+    return narrowed, counted
+
+
+def _next(count: Array) -> Array:
+    """``count + 1``, computed once: a bare sum XLA would repeat in each loop that reads it, from a copy of the old."""
+    return jax.lax.rem(count + 1, np.int32(2**31 - 1))

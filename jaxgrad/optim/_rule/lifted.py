@@ -1,0 +1,157 @@
+"""A rule for one tensor, lifted to a tree of parameters.
+
+- a gradient that is None leaves the parameter and its state alone, its step count included;
+- hyper-parameters are arrays in the state, so that they may change between steps without recompilation;
+- groups of parameters have their own hyper-parameters;
+- complex parameters are stepped as pairs of reals, as torch does (``view_as_real``).
+
+The state mirrors torch's ``state_dict()``: ``state.state`` has one record of tensors a parameter, with torch's field
+names, and ``state.param_groups`` the hyper-parameters. Torch's 0-dim tensors of one parameter (``step``,
+``mu_product`` ...) stand together, one vector a group: entry i belongs to the group's i-th parameter, and the host
+half is one vectorised computation.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgrad._core.errors import explain
+from jaxgrad._core.trees import path_name
+from jaxgrad._core.types import Array, Grads, PyTree
+from jaxgrad.optim._rule.arithmetic import arithmetic_dtype
+from jaxgrad.optim._rule.group import Group, groups_of
+from jaxgrad.optim._rule.host import host_half
+from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.packed import Packed
+from jaxgrad.optim._rule.rule import Rule
+from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
+from jaxgrad.optim.groups import members_of_groups
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What an optimizer with these numbers, options and groups does."""
+
+    rule: Rule
+    hyperparams: dict[str, Any]
+    options: dict[str, Any]
+    groups: Sequence[dict[str, Any]] | None = None
+    specs: list[Group] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        specs = groups_of(self.rule.validate, self.hyperparams, self.options, self.groups)
+        object.__setattr__(self, "specs", specs)
+
+    def members(self, params: PyTree) -> list[list[str]]:
+        """The names that each group holds, in the order of the group's vectors."""
+        return members_of_groups([spec.selection for spec in self.specs], named_leaves_in_order(params))
+
+    def regroup(self, groups: Sequence[dict[str, Any]]) -> Optimizer:
+        """The same optimizer with other groups."""
+        return Optimizer.of(Lifted(self.rule, self.hyperparams, self.options, groups))
+
+    def init(self, params: PyTree) -> OptimizerState:
+        """The state before the first step."""
+        self.rule.check_params(params)
+        leaves = named_leaves_in_order(params)
+        records, groups = {}, []
+        for spec, names in zip(self.specs, self.members(params), strict=True):
+            for name in names:
+                records[name] = self.rule.init(leaves[name], spec.hyperparams, **spec.options)
+            groups.append(_start(spec, self.rule.scalars(**spec.hyperparams), len(names)))
+        treedef = jax.tree.structure(params)
+        return OptimizerState(jax.tree.unflatten(treedef, [records[name] for name in leaves]), tuple(groups))
+
+    def advance(
+        self, params: PyTree, grads: Grads, state: OptimizerState, *, lr: Any = None
+    ) -> tuple[PyTree, OptimizerState]:
+        """The new parameters, rounded as torch rounds them, and the new state."""
+        self.rule.check_grads(params, grads)
+        leaves = named_leaves_in_order(params)
+        treedef: Any = jax.tree.structure(params)
+        gradients = dict(zip(leaves, treedef.flatten_up_to(grads), strict=True))
+        records = dict(zip(leaves, treedef.flatten_up_to(state.state), strict=True))
+        lrs = _lr_per_group(lr, len(self.specs))
+        groups = []
+        for spec, names, group, lr_now in zip(self.specs, self.members(params), state.param_groups, lrs, strict=True):
+            present = np.array([gradients[name] is not None for name in names])
+            dtypes = {arithmetic_dtype(leaves[name].dtype).name for name in names}
+            constants, counted = host_half(self.rule.host, group, lr_now, present, dtypes)
+            for index, name in enumerate(names):
+                if present[index]:
+                    leaves[name], records[name] = _one_tensor(
+                        self.rule.tensor, spec, leaves[name], gradients[name], records[name], constants, index
+                    )
+            groups.append(group._replace(scalars=counted))
+        return (
+            jax.tree.unflatten(treedef, list(leaves.values())),
+            OptimizerState(jax.tree.unflatten(treedef, list(records.values())), tuple(groups)),
+        )
+
+    def update(
+        self, updates: Grads, state: OptimizerState, params: PyTree | None = None, *, lr: Any = None, **extra: Any
+    ) -> tuple[PyTree, OptimizerState]:
+        """optax's form of ``advance``: the changes of the parameters, None where there is no gradient."""
+        del extra
+        if params is None:
+            raise ValueError("update() needs the parameters: tx.update(grads, state, params)")
+        moved, new_state = self.advance(params, updates, state, lr=lr)
+        treedef: Any = jax.tree.structure(params)
+        rows = zip(treedef.flatten_up_to(updates), jax.tree.leaves(moved), jax.tree.leaves(params), strict=True)
+        return treedef.unflatten([None if g is None else new - old for g, new, old in rows]), new_state
+
+
+def named_leaves_in_order(params: PyTree) -> dict[str, Any]:
+    """The parameters by dotted name in JAX's order, the order of the groups' vectors."""
+    return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+
+
+def _start(spec: Group, scalars: dict[str, Any], count: int) -> ParamGroup:
+    dtype = jnp.result_type(float)
+    return ParamGroup(
+        hyperparams=Packed.of(spec.hyperparams),
+        scalars={"step": jnp.zeros(count, jnp.int32)}
+        | {name: jnp.full(count, jnp.asarray(value).reshape(()), dtype) for name, value in scalars.items()},
+    )
+
+
+def _lr_per_group(lr: Any, count: int) -> list[Any]:
+    if lr is None or not (isinstance(lr, (list, tuple)) or np.ndim(lr) == 1):
+        return [lr] * count
+    if len(lr) != count:
+        raise ValueError(explain(f"expected one lr for each of {count} parameter groups", got=f"{len(lr)} of them"))
+    return list(lr)
+
+
+def _one_tensor(
+    rule: Callable[..., Any],
+    spec: Group,
+    param: Array,
+    grad: Array,
+    record: Any,
+    constants: dict[str, dict[str, Array]],
+    index: int,
+) -> tuple[Array, Any]:
+    real = arithmetic_dtype(param.dtype)
+    c = {
+        name: value if value.ndim == 0 else jax.lax.index_in_dim(value, index, keepdims=False)
+        for name, value in constants[real.name].items()
+    }
+    if spec.maximize:
+        grad = -grad
+    if not jnp.iscomplexobj(param):
+        return rule(param, grad, record, c, **spec.options)
+    real_parts = jax.tree.map(_view_as_real, (param, grad, record))
+    return jax.tree.map(_view_as_complex, rule(*real_parts, c, **spec.options))
+
+
+def _view_as_real(array: Array) -> Array:
+    return jnp.stack([array.real, array.imag], axis=-1)
+
+
+def _view_as_complex(array: Array) -> Array:
+    return jax.lax.complex(array[..., 0], array[..., 1])
