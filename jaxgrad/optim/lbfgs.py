@@ -86,7 +86,7 @@ def step_with_closure(
     """
     descend = getattr(getattr(tx, "method", None), "descend", None)
     if descend is not None:
-        return descend(closure, params, state, lr=lr)  # type: ignore[no-any-return]
+        return descend(closure, params, state, lr=lr)
     loss, grads = closure(params)
     params, state = step(tx, params, grads, state, lr=lr)
     return loss, params, state

@@ -40,7 +40,7 @@ def step(
     [[0.5, 0.5], [1.0, 1.0]]
     """
     if isinstance(tx, Optimizer):
-        return tx.method.advance(params, grads, state, lr=lr)  # type: ignore[no-any-return]
+        return tx.method.advance(params, grads, state, lr=lr)
     check_matching_grads(params, grads)
     if lr is None:
         updates, state = tx.update(grads, state, params)
