@@ -1,10 +1,8 @@
 """From a module to the dicts that are trained: every variable under torch's dotted name, in torch's order."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from flax import nnx
 
+from jaxgrad._core.listing import named_variables
 from jaxgrad._core.types import Buffers, Params
 
 
@@ -35,26 +33,3 @@ def extract(model: nnx.Module) -> tuple[Params, Buffers]:
         seen.add(id(variable))
         (params if isinstance(variable, nnx.Param) else buffers)[name] = variable.get_value()
     return params, buffers
-
-
-def named_variables(module: Any, prefix: str = "") -> Iterator[tuple[str, nnx.Variable]]:
-    """Every variable below a module with its dotted name, shared ones under each of their names.
-
-    Torch's order: a module's own parameters, then its own buffers, then its children.
-    """
-    items = _attributes(module)
-    own = [(name, value) for name, value in items if isinstance(value, nnx.Variable)]
-    own = [pair for pair in own if not isinstance(pair[1], nnx.RngState)]
-    for name, variable in sorted(own, key=lambda pair: not isinstance(pair[1], nnx.Param)):
-        yield prefix + name, variable
-    for name, value in items:
-        if isinstance(value, nnx.Module | nnx.List | nnx.Dict | list | tuple | dict):
-            yield from named_variables(value, f"{prefix}{name}.")
-
-
-def _attributes(module: Any) -> list[tuple[str, Any]]:
-    if isinstance(module, dict):
-        return [(str(name), value) for name, value in module.items()]
-    if isinstance(module, list | tuple | nnx.List):
-        return [(str(i), value) for i, value in enumerate(module)]
-    return [(name, value) for name, value in vars(module).items() if not name.startswith("_")]

@@ -10,10 +10,10 @@ from flax import nnx
 
 from jaxgrad._core.call import Call, call_of, enter
 from jaxgrad._core.errors import describe, explain
+from jaxgrad._core.listing import named_variables
 from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array
 from jaxgrad.func.call import Watch
-from jaxgrad.func.extract import named_variables
 
 
 def functional_call(

@@ -6,12 +6,48 @@ An array set as an attribute is neither: it is a constant of the module, as a pl
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from jaxgrad._core.errors import explain
 
+_ABSENT = {
+    "data": "get_value() reads the array, set_value(new) sets another while a model is built",
+    "grad": "gradients are returned: loss, grads = autograd.backward(loss_fn, params, x, y)",
+    "requires_grad_": "name it where gradients are taken: autograd.freeze, or inputs= of autograd.backward",
+}
 
-class Parameter(nnx.Param):
+
+class _Named(nnx.Variable[Any]):
+    """What a porter asks of a tensor that is an attribute of a module."""
+
+    def numel(self) -> int:
+        """The number of entries."""
+        return int(np.size(self.get_value()))
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return int(np.ndim(self.get_value()))
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is trained."""
+        return isinstance(self, nnx.Param)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ABSENT:
+            sentence = f"'{type(self).__name__}' object has no attribute '{name}'"
+            raise AttributeError(explain(sentence, remedy=_ABSENT[name]))
+        return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("data", "grad", "requires_grad"):
+            sentence = f"{name} of a {type(self).__name__} cannot be set: an array has no such property here"
+            raise AttributeError(explain(sentence, remedy=_ABSENT.get(name, _ABSENT["requires_grad_"])))
+        super().__setattr__(name, value)
+
+
+class Parameter(_Named, nnx.Param[Any]):
     """Mirror of ``torch.nn.Parameter``: an array that ``func.extract`` lists among the parameters.
 
     A flax ``nnx.Param``, so NNX's own tools see it too.
@@ -26,6 +62,8 @@ class Parameter(nnx.Param):
 
     >>> Parameter(jnp.ones(2)).get_value().tolist()
     [1.0, 1.0]
+    >>> sum(parameter.numel() for parameter in [Parameter(jnp.ones((2, 3)))])
+    6
     """
 
     def __init__(self, data: Any, requires_grad: bool = True, **metadata: Any):
@@ -41,7 +79,7 @@ class Parameter(nnx.Param):
         super().__init__(jnp.asarray(data), **metadata)
 
 
-class Buffer(nnx.Variable):
+class Buffer(_Named):
     """Mirror of ``torch.nn.Buffer``: an array that a module remembers and does not train.
 
     Args:

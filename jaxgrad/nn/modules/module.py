@@ -1,21 +1,32 @@
-"""The base of all modules: a flax NNX module with torch's ``forward`` and torch's ``repr``."""
+"""The base of all modules: a flax NNX module with torch's ``forward``, torch's lists of itself and torch's ``repr``."""
 
 import textwrap
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import numpy as np
 from flax import nnx
 
 from jaxgrad._core.call import Call, no_stream, unknown_mode
 from jaxgrad._core.errors import explain
+from jaxgrad._core.listing import named_children
+from jaxgrad.nn.modules.absent import REMEDIES
+from jaxgrad.nn.modules.listing import Listing
 
 
-class Module(nnx.Module):
+class Module(Listing):
     """Mirror of ``torch.nn.Module``: write ``__init__`` and ``forward``, call the module.
 
     Attributes that are modules become children under their attribute's name; ``nn.Parameter`` and ``nn.Buffer``
     become what ``func.extract`` lists. A module is for building a model and for naming its parameters; what is
-    trained are the dicts that ``func.extract`` returns.
+    trained are the dicts that ``func.extract`` returns. Differs from torch: the mode and the random stream belong to
+    the call (``func.functional_call``), a module has neither; a plain list of modules, whose parameters torch does not
+    see, is refused.
+
+    Raises:
+        TypeError: an attribute is a list or dict with modules or parameters in it.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import nn
@@ -66,14 +77,6 @@ class Module(nnx.Module):
             raise no_stream(type(self).__name__)
         return self._call.draw(type(self).__name__, fn, *args, **kwargs)
 
-    def train(self, mode: Any = True, **attributes: Any) -> Any:
-        """Raises: the mode belongs to the call."""
-        raise _belongs_to_the_call("train()", mode)
-
-    def eval(self, **attributes: Any) -> Any:
-        """Raises: the mode belongs to the call."""
-        raise _belongs_to_the_call("eval()", False)
-
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass writes its own."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
@@ -82,9 +85,38 @@ class Module(nnx.Module):
         """Run ``forward``."""
         return self.forward(*args, **kwargs)
 
-    def children(self) -> dict[str, nnx.Module]:
-        """The modules that are attributes of this one, by name, in the order they were set."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, nnx.Module)}
+    def train(self, mode: Any = True, **attributes: Any) -> Any:
+        """Raises: the mode belongs to the call."""
+        raise _belongs_to_the_call("train()", mode)
+
+    def eval(self, **attributes: Any) -> Any:
+        """Raises: the mode belongs to the call."""
+        raise _belongs_to_the_call("eval()", False)
+
+    def __getattr__(self, name: str) -> Any:
+        sentence = f"'{type(self).__name__}' object has no attribute '{name}'"
+        raise AttributeError(explain(sentence, remedy=REMEDIES[name]) if name in REMEDIES else sentence)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # an attribute that began as None may become an array, and a list of arrays is a constant, as in torch
+        super().__setattr__(name, nnx.data(value) if _kinds(value) else value)
+
+    def _check_value(self, key: str, value: Any, new_status: Any) -> None:
+        """Flax's check of an attribute, when it is set and when the constructor ends; in our words."""
+        if isinstance(value, list | tuple | dict | set | deque) and (kinds := _kinds(value)):
+            if kinds & {"module", "parameter"}:
+                raise TypeError(
+                    explain(
+                        f"the attribute '{key}' is a plain {type(value).__name__} with a {' and a '.join(sorted(kinds))} "
+                        "in it, which torch too does not find among its children",
+                        expected="nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.ParameterDict",
+                        remedy=f"self.{key} = nn.ModuleList([...])",
+                    )
+                )
+            if new_status is None:
+                object.__setattr__(self, "_pytree__nodes", self._pytree__nodes.update({key: True}))
+                return
+        super()._check_value(key, value, new_status)
 
     def extra_repr(self) -> str:
         """The arguments to print between the brackets."""
@@ -92,12 +124,31 @@ class Module(nnx.Module):
 
     def __repr__(self) -> str:
         """Torch's form: one line for a leaf, an indented tree otherwise."""
-        children = self.children()
-        if not children:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        lines = [self.extra_repr()] if self.extra_repr() else []
-        lines += [f"({name}): {child!r}" for name, child in children.items()]
+        children = list(named_children(self))
+        extra = self.extra_repr()
+        if not children and "\n" not in extra:
+            return f"{type(self).__name__}({extra})"
+        lines = extra.split("\n") if extra else []
+        lines += [f"({name}): {child!r}" for name, child in children]
         return f"{type(self).__name__}(\n{textwrap.indent(chr(10).join(lines), '  ')}\n)"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def _kinds(value: Any) -> set[str]:
+    """What there is in a value that flax must be told of."""
+    if isinstance(value, nnx.Variable):
+        return {"parameter"}
+    if isinstance(value, nnx.Pytree):
+        return {"module"}
+    if isinstance(value, jax.Array | np.ndarray):
+        return {"array"}
+    if isinstance(value, dict):
+        return set().union(*map(_kinds, value.values()))
+    if isinstance(value, list | tuple | set | deque):
+        return set().union(*map(_kinds, value))
+    return set()
 
 
 def _belongs_to_the_call(what: str, mode: Any) -> RuntimeError:
