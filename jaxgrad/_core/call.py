@@ -5,6 +5,7 @@ as it lives, and are handed to the modules of the copy that runs.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flax import nnx
@@ -13,6 +14,8 @@ from jax.extend.core import get_opaque_trace_state
 from jaxgrad._core.errors import explain
 
 _SAY = "func.functional_call(model, (params, buffers), x, training=..., generator=..., has_aux=True)"
+
+_level: Callable[[], Any] = partial(get_opaque_trace_state, convention="nnx")
 
 _FLAX_MODES = ("deterministic", "use_running_average")
 
@@ -37,10 +40,11 @@ class Call:
     """
 
     def __init__(self, training: bool | None = None, generator: Any = None, *, around: "Call | None" = None):
-        self.training = around.training if training is None and around is not None else training
+        mode = around.training if training is None and around is not None else training
+        self.training: bool | None = mode
         self.generator, self.drawn = generator, False
         self._around = around
-        self._level = get_opaque_trace_state(convention="nnx")
+        self._level = _level()
 
     def mode(self, asking: str) -> bool:
         """Whether the model is trained in this run.
@@ -63,7 +67,7 @@ class Call:
             if self._around is None:
                 raise no_stream(asking)
             return self._around.draw(asking, fn, *args, **kwargs)
-        if self._level != get_opaque_trace_state(convention="nnx"):
+        if self._level != _level():
             raise RuntimeError(
                 explain(
                     f"{asking} draws random numbers inside a jax transformation (jit, vmap, scan, grad) that was "

@@ -1,11 +1,11 @@
 """What a module holds, under torch's dotted names and in torch's order; any NNX module will do."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from flax import nnx
 
-Variable = nnx.Variable[Any]
+Variable: TypeAlias = nnx.Variable[Any]
 
 
 def attributes(module: Any) -> list[tuple[str, Any]]:

@@ -62,7 +62,7 @@ class _Numbered(Module):
 
     def pop(self, key: int | slice) -> Any:
         """Take a module out; those after it move up."""
-        module = self[key]  # type: ignore[index]
+        module = self[key]
         del self[key]
         return module
 

@@ -22,8 +22,10 @@ class _Dropout(Module):
     def forward(self, input: Array) -> Array:
         """Any shape that the function of the same name takes."""
         if self.training and 0 < self.p < 1:
-            return self.draw(type(self)._function, input, self.p, True)
-        return type(self)._function(input, self.p, self.training)
+            output: Array = self.draw(type(self)._function, input, self.p, True)
+        else:
+            output = type(self)._function(input, self.p, self.training)
+        return output
 
     def extra_repr(self) -> str:
         """Torch's."""

@@ -107,8 +107,8 @@ class Module(Listing):
             if kinds & {"module", "parameter"}:
                 raise TypeError(
                     explain(
-                        f"the attribute '{key}' is a plain {type(value).__name__} with a {' and a '.join(sorted(kinds))} "
-                        "in it, which torch too does not find among its children",
+                        f"the attribute '{key}' is a plain {type(value).__name__} with a "
+                        f"{' and a '.join(sorted(kinds))} in it, which torch too does not find among its children",
                         expected="nn.ModuleList, nn.ModuleDict, nn.ParameterList or nn.ParameterDict",
                         remedy=f"self.{key} = nn.ModuleList([...])",
                     )
