@@ -2,14 +2,12 @@
 
 from jaxgrad.nn.modules.activation import ReLU
 from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
-from jaxgrad.nn.modules.container import Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from jaxgrad.nn.modules.flatten import Flatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
 from jaxgrad.nn.modules.linear import Identity, Linear
 from jaxgrad.nn.modules.module import Module
-from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
 from jaxgrad.nn.modules.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -27,6 +25,7 @@ from jaxgrad.nn.modules.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
 
 __all__ = [
     "AlphaDropout",
