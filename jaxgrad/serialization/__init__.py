@@ -1,11 +1,33 @@
 """Training state in files: torch's own (``.pt``, read and written without torch), safetensors, and whole states.
 
-- ``read_torch``, ``write_torch``: ``torch.load`` and ``torch.save`` for arrays; nothing in a file is executed
+- ``load_torch``, ``save_torch``: the parameters and buffers of a model in one line
+- ``read_torch``, ``write_torch``: ``torch.load`` and ``torch.save``; nothing in a file is executed
+- ``state_dict``, ``load_state_dict``: torch's methods of a module, as functions
+- ``read_safetensors``, ``write_safetensors``: the safetensors format, also in several files with an index
 """
 
 from jaxgrad.serialization._pickle.names import Constant, Device, Size
 from jaxgrad.serialization._pickle.rebuild import Sparse
 from jaxgrad.serialization.errors import SerializationError
+from jaxgrad.serialization.model_file import load_torch, save_torch
+from jaxgrad.serialization.safetensors import read_safetensors, safetensors_metadata, write_safetensors
+from jaxgrad.serialization.state_dict import Loaded, load_state_dict, state_dict
 from jaxgrad.serialization.torch_file import read_torch, write_torch
 
-__all__ = ["Constant", "Device", "SerializationError", "Size", "Sparse", "read_torch", "write_torch"]
+__all__ = [
+    "Constant",
+    "Device",
+    "Loaded",
+    "SerializationError",
+    "Size",
+    "Sparse",
+    "load_state_dict",
+    "load_torch",
+    "read_safetensors",
+    "read_torch",
+    "safetensors_metadata",
+    "save_torch",
+    "state_dict",
+    "write_safetensors",
+    "write_torch",
+]

@@ -25,7 +25,7 @@ def read_legacy(source: Source) -> Any:
     Raises:
         SerializationError: it is none, or is broken or asks for what is not allowed.
     """
-    magic, at = _plain(source, 0)
+    magic, at = _plain(source, 0) if source.view[:1] == b"\x80" else (None, 0)
     if magic != MAGIC_NUMBER:
         refuse(
             "Invalid magic number; corrupt file?",
@@ -44,7 +44,7 @@ def read_legacy(source: Source) -> Any:
         kind, name, count = storage_id(saved)
         known = wanted.setdefault(name, (kind, count))
         if known[0].itemsize * known[1] != kind.itemsize * count:
-            refuse(f"the storage {ascii(name)} has two lengths")
+            refuse(f"the storage {name!a} has two lengths")
 
     survey = Machine(source.view, start, NOTHING, note, build)
     survey.load()
@@ -57,7 +57,7 @@ def read_legacy(source: Source) -> Any:
         (length,) = _LENGTH.unpack(source.bytes_at(at, _LENGTH.size))
         if length != count:
             refuse(
-                f"the storage {ascii(name)} has another length than the pickle says",
+                f"the storage {name!a} has another length than the pickle says",
                 got=f"{length} elements",
                 expected=f"{count} elements",
             )
@@ -74,7 +74,7 @@ def read_legacy(source: Source) -> Any:
             _, offset, size = saved[5]
             data = data[offset * kind.itemsize :][: size * kind.itemsize]
             if type(offset) is not int or type(size) is not int or offset < 0 or data.size != size * kind.itemsize:
-                refuse(f"a view of the storage {ascii(name)} reaches outside of it")
+                refuse(f"a view of the storage {name!a} reaches outside of it")
         return Storage(data, kind.dtype)
 
     return Machine(source.view, start, NAMES, load_storage, build).load()

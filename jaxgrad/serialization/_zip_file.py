@@ -35,7 +35,7 @@ def read_zip(source: Source) -> Any:
         data = storages[path]
         if data.size != count * kind.itemsize:
             refuse(
-                f"the storage {ascii(name)} has another length than the pickle says",
+                f"the storage {name!a} has another length than the pickle says",
                 got=f"{data.size} bytes",
                 expected=f"{count} elements of {kind.itemsize} bytes",
             )

@@ -69,7 +69,7 @@ class FileSource(Source):
     """A file on disk."""
 
     def __init__(self, path: str | os.PathLike[str], mmap: bool = False):
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
+        self._file = open(path, "rb", buffering=0)
         try:
             self.size = os.fstat(self._file.fileno()).st_size
             self.view = _mmap.mmap(self._file.fileno(), 0, access=_mmap.ACCESS_READ) if self.size else b""
@@ -86,7 +86,7 @@ class FileSource(Source):
         if self._mapped:
             return np.frombuffer(self.view, np.uint8, size, offset)
         array = aligned(size)
-        remaining = memoryview(array)
+        remaining = array.data
         while remaining:
             count = os.preadv(self._file.fileno(), [remaining], offset)
             if count == 0:

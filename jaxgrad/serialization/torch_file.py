@@ -19,6 +19,7 @@ from jaxgrad.serialization._zip.reader import LOCAL
 from jaxgrad.serialization._zip.writer import ArchiveWriter
 from jaxgrad.serialization._zip_file import read_zip
 from jaxgrad.serialization.atomic import replacing
+from jaxgrad.serialization.safetensors import read_safetensors
 from jaxgrad.serialization.source import ALIGNMENT, open_source
 
 
@@ -39,7 +40,7 @@ def read_torch(f: str | os.PathLike[str] | IO[bytes], *, mmap: bool = False) -> 
     ===========================  ===============================================================================
 
     Args:
-        f: a path, or a file opened in binary mode.
+        f: a path, or a file opened in binary mode; a path ending in ``.safetensors`` is read as that, as torch does.
         mmap: leave the data in the file and look at it through a read-only map; the file must then stay as it is.
 
     Returns:
@@ -61,6 +62,8 @@ def read_torch(f: str | os.PathLike[str] | IO[bytes], *, mmap: bool = False) -> 
 
     Source: torch/serialization.py, torch/_weights_only_unpickler.py.
     """
+    if isinstance(f, str | os.PathLike) and os.fspath(f).endswith(".safetensors"):
+        return read_safetensors(f, mmap=mmap)
     source = open_source(f, mmap)
     try:
         if source.size == 0:

@@ -3,8 +3,6 @@
 The list of allowed names is that of ``torch.load(weights_only=True)``, whose file is ``_weights_only_unpickler.py``.
 """
 
-
-
 import ml_dtypes
 import numpy as np
 
@@ -93,5 +91,3 @@ UNREADABLE_STORAGES = tuple(f"torch.Q{name}Storage" for name in ("Int8", "Int32"
 def storage_names() -> dict[str, np.dtype]:
     """Every typed storage by its full name, on the host and on a GPU."""
     return {f"torch.{place}{name}": dtype for place in ("", "cuda.") for name, dtype in STORAGES.items()}
-
-

@@ -78,11 +78,12 @@ def _moved(data: Any, dtype: Any, device: Any, requires_grad: Any) -> Any:
     return _is_array(data).astype(dtype, copy=False)
 
 
-def _meta(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> jax.ShapeDtypeStruct:
+def _meta(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Any:
     del stride, requires_grad
     if not isinstance(dtype, np.dtype) or not all(type(n) is int and 0 <= n < 1 << 48 for n in size):
         refuse(f"{WEIGHTS_ONLY}a tensor on the meta device with absurd sizes or dtype")
-    return jax.ShapeDtypeStruct(tuple(size), dtype)
+    struct: Any = jax.ShapeDtypeStruct  # untyped
+    return struct(tuple(size), dtype)
 
 
 def _sparse(layout: Any, data: Any) -> Sparse:
@@ -162,7 +163,9 @@ def _is(value: Any, kinds: tuple[type, ...]) -> Any:
 
 
 def _is_array(value: Any) -> np.ndarray:
-    return _is(value, (np.ndarray,))
+    if not isinstance(value, np.ndarray):
+        raise TypeError
+    return value
 
 
 def build(target: Any, state: Any) -> Any:

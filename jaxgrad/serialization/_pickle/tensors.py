@@ -104,9 +104,7 @@ def strided(storage: Any, offset: Any, size: Any, stride: Any, dtype: Any = None
         )
     if dtype.kind == "b" and data.size and data.max() > 1:
         refuse("a storage of bools holds bytes that are neither 0 nor 1")
-    return np.ndarray(
-        shape, dtype, data, start * dtype.itemsize, tuple(step * dtype.itemsize for step in steps)
-    )
+    return np.ndarray(shape, dtype, data, start * dtype.itemsize, tuple(step * dtype.itemsize for step in steps))
 
 
 def with_marks(array: np.ndarray, marks: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Pickles as torch writes them: protocol 2, tensors as calls of ``_rebuild_tensor_v2`` on persistent storages.
 
-Only what ``torch.load(weights_only=True)`` reads is written; anything else is refused here, where the remedy is at hand,
-and not when somebody wants to read the file.
+Only what ``torch.load(weights_only=True)`` reads is written; anything else is refused here, where the remedy is at
+hand, and not when somebody wants to read the file.
 """
 
 import struct
@@ -73,7 +73,7 @@ class Pickler:
                 explain(
                     f"cannot write a {kind.__name__} so that torch.load(weights_only=True) reads it",
                     got=f"{kind.__module__}.{kind.__qualname__}",
-                    expected="arrays, numbers, strings, bytes, and dict, OrderedDict, Counter, list, tuple, set of them",
+                    expected="arrays, numbers, strings, bytes; dict, OrderedDict, Counter, list, tuple, set of them",
                     remedy="make it one of these (optim.state_dict(tx, params, state) for an optimizer's state), or "
                     "keep the whole state with serialization.save",
                 )

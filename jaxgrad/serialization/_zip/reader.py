@@ -8,6 +8,7 @@ is only a name; one that tries to climb out of its folder is refused all the sam
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,10 +97,10 @@ class Archive:
         data = self._source.array_at(entry.start, entry.packed)
         if entry.method == DEFLATED:
             data = _inflated(entry, data)
-        if self._checked and zlib.crc32(data) != entry.crc:
+        if self._checked and zlib.crc32(data.data) != entry.crc:
             refuse(
                 f"PytorchStreamReader failed reading file {name}: the file is corrupted",
-                got=f"checksum {zlib.crc32(data):08x}",
+                got=f"checksum {zlib.crc32(data.data):08x}",
                 expected=f"{entry.crc:08x}",
             )
         return data
@@ -123,9 +124,9 @@ def _directory(source: Source) -> list[Entry]:
     if at != size:
         refuse("the directory of the archive has another length than its entries", got=at, expected=size)
     ordered = sorted(entries, key=lambda entry: entry.header)
-    for one, following in zip(ordered, ordered[1:], strict=False):
+    for one, following in pairwise(ordered):
         if one.start + one.packed > following.header:
-            refuse("two entries of the archive overlap", got=f"{ascii(one.name)} and {ascii(following.name)}")
+            refuse("two entries of the archive overlap", got=f"{one.name!a} and {following.name!a}")
     return entries
 
 
@@ -147,7 +148,7 @@ def _end_of_directory(source: Source) -> tuple[int, int, int, int]:
     end = start + at
     wide = end - 4 - LOCATOR_FIELDS.size
     if wide >= 0 and source.bytes_at(wide, 4) == LOCATOR:
-        _, position, disks = LOCATOR_FIELDS.unpack(source.bytes_at(wide + 4, LOCATOR_FIELDS.size))
+        _, position, _ = LOCATOR_FIELDS.unpack(source.bytes_at(wide + 4, LOCATOR_FIELDS.size))
         if position + 4 + END64_FIELDS.size > wide or source.bytes_at(position, 4) != END64:
             refuse("the archive's 64-bit end record is not where it is said to be", got=position)
         record = END64_FIELDS.unpack(source.bytes_at(position + 4, END64_FIELDS.size))
@@ -175,10 +176,10 @@ def _entry(source: Source, directory: bytes, at: int, limit: int) -> tuple[Entry
     size, packed, header = _wide(extra, size, packed, header)
     name = raw.decode("utf-8", "replace")
     if flags & _ENCRYPTED or method not in (STORED, DEFLATED) or disk not in (0, MAX16):
-        refuse(f"the entry {ascii(name)} is encrypted or packed in a way that torch never uses", got=f"method {method}")
+        refuse(f"the entry {name!a} is encrypted or packed in a way that torch never uses", got=f"method {method}")
     local = source.bytes_at(header, 4 + LOCAL_FIELDS.size)
     if local[:4] != LOCAL:
-        refuse(f"the entry {ascii(name)} is not where the directory says", got=f"no header at {header}")
+        refuse(f"the entry {name!a} is not where the directory says", got=f"no header at {header}")
     _, flags2, method2, _, _, crc2, packed2, size2, name2, extra2 = LOCAL_FIELDS.unpack_from(local, 4)
     start = header + 4 + LOCAL_FIELDS.size + name2 + extra2
     body = source.bytes_at(header + 4 + LOCAL_FIELDS.size, name2 + extra2)
@@ -192,9 +193,9 @@ def _entry(source: Source, directory: bytes, at: int, limit: int) -> tuple[Entry
             after = source.bytes_at(start + packed + 4, 20)
             consistent &= (crc, packed, size) == struct.unpack("<IQQ", after)
     if not consistent:
-        refuse(f"the entry {ascii(name)} is described in two ways that differ")
+        refuse(f"the entry {name!a} is described in two ways that differ")
     if start + packed > limit:
-        refuse(f"the entry {ascii(name)} reaches beyond the data of the archive", got=start + packed, expected=limit)
+        refuse(f"the entry {name!a} reaches beyond the data of the archive", got=start + packed, expected=limit)
     return Entry(name, header, start, packed, size, crc, method), following
 
 
@@ -214,7 +215,7 @@ def _wide(extra: bytes, size: int, packed: int, header: int) -> tuple[int, int, 
 def _inflated(entry: Entry, data: np.ndarray) -> np.ndarray:
     if entry.size > max(_SMALL, _RATIO * entry.packed):
         refuse(
-            f"the entry {ascii(entry.name)} is packed suspiciously small",
+            f"the entry {entry.name!a} is packed suspiciously small",
             got=f"{entry.packed} bytes for {entry.size}",
             expected=f"at most {_RATIO} times as many; torch itself packs nothing",
             remedy="unpack the archive and pack it again without compression",
@@ -223,7 +224,7 @@ def _inflated(entry: Entry, data: np.ndarray) -> np.ndarray:
     try:
         plain = inflater.decompress(data.tobytes(), entry.size + 1)
     except zlib.error as error:
-        refuse(f"the entry {ascii(entry.name)} cannot be unpacked", got=error)
+        refuse(f"the entry {entry.name!a} cannot be unpacked", got=error)
     if len(plain) != entry.size:
-        refuse(f"the entry {ascii(entry.name)} unpacks to another size", got=len(plain), expected=entry.size)
+        refuse(f"the entry {entry.name!a} unpacks to another size", got=len(plain), expected=entry.size)
     return np.frombuffer(plain, np.uint8)

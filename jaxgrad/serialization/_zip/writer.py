@@ -31,8 +31,8 @@ class ArchiveWriter:
     def write(self, name: str, data: bytes | np.ndarray) -> None:
         """One entry of contiguous bytes."""
         raw = f"{self._root}/{name}".encode()
-        size = len(data)
-        crc = zlib.crc32(data)
+        view = data.data if isinstance(data, np.ndarray) else memoryview(data)
+        size, crc = len(view), zlib.crc32(view)
         self.checksum = zlib.crc32(crc.to_bytes(4, "little"), self.checksum)
         header = self._at
         wide = _wide_extra(size, header)
@@ -42,7 +42,7 @@ class ArchiveWriter:
         extra = wide + struct.pack("<2sH", b"FB", padding) + b"Z" * padding
         self._put(z.LOCAL + z.LOCAL_FIELDS.pack(0, flags, 0, 0, 0, 0, 0, 0, len(raw), len(extra)) + raw + extra)
         if size:
-            self._put(data)
+            self._put(view)
             form = "<4sIQQ" if wide else "<4sIII"
             self._put(struct.pack(form, z.DESCRIPTOR, crc, size, size))
         narrow, place = min(size, z.MAX32), min(header, z.MAX32)
@@ -60,7 +60,7 @@ class ArchiveWriter:
         few = min(count, z.MAX16)
         self._put(z.END + z.END_FIELDS.pack(0, 0, few, few, min(size, z.MAX32), min(start, z.MAX32), 0))
 
-    def _put(self, data: bytes | np.ndarray) -> None:
+    def _put(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         self._at += len(view)
         while len(view):  # an unbuffered file may take less than all
