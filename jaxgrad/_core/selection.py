@@ -79,6 +79,20 @@ def select(params: PyTree, where: Where) -> list[str]:
     return [name for name, leaf in leaves.items() if name in chosen and leaf is not None]
 
 
+def is_mask(where: Where) -> bool:
+    """Whether a choice is a mask: a flag for each parameter, as torch's ``requires_grad``.
+
+    >>> is_mask({"w": True}), is_mask(["w"]), is_mask(None)
+    (True, False, False)
+    """
+    return (
+        where is not None
+        and not callable(where)
+        and not isinstance(where, (str, Iterator))
+        and _as_names(where) is None
+    )
+
+
 def _as_names(where: Any) -> list[str] | None:
     """The names among which ``where`` chooses; None where it is no collection of names."""
     if isinstance(where, (Iterator, KeysView, set, frozenset)):

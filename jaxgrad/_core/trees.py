@@ -17,6 +17,11 @@ def is_none(leaf: Any) -> bool:
     return leaf is None
 
 
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf is an array or a number; a module may hold functions and words beside its parameters."""
+    return hasattr(leaf, "dtype") or isinstance(leaf, (bool, int, float, complex))
+
+
 def map_keeping_none(fn: Callable[..., Any], tree: PyTree, *rest: PyTree) -> PyTree:
     """``jax.tree.map`` in which a leaf that is None in any of the trees stays None.
 

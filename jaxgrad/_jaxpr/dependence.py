@@ -1,53 +1,165 @@
-"""Which leaves an output depends on: torch's ``requires_grad``, carried through a jaxpr.
+"""What stands behind a value: torch's ``requires_grad``, and where its gradient leads, carried through a jaxpr.
 
 In torch every result of a differentiable operation requires grad as soon as one operand does; what ``backward``
-leaves at ``.grad is None`` is what no such chain reaches. JAX has no such mark: it hands out zeros. The rules here
-carry a set of leaves (the bits of an integer) from operands to results, at trace time only. A result that is not
-floating point or complex ends the chain, as do ``stop_gradient`` and the predicate of a branch; a product with zero
-does not. A branch or loop whose path is not known before it runs counts with everything it may touch.
+leaves at ``.grad is None`` is what no defined gradient arrives at. JAX has no such mark: it hands out zeros. The rules
+here carry sets of leaves from operands to results, at trace time only. A result that is not floating point or complex
+ends the chain, as do ``stop_gradient`` and the predicate of a branch; a product with zero does not. A branch or loop
+whose path is not known before it runs counts with everything it may touch.
+
+The two sets differ where a rule of somebody's own returns None: the result requires grad, and no gradient arrives.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
-from jaxgrad._jaxpr.evaluate import alone
-from jaxgrad._jaxpr.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.bodies import Kind, body_of, branches_of, kind_of, scan_parts, while_parts
+from jaxgrad._jaxpr.rules import gradients_of_rule
+from jaxgrad._jaxpr.unstable import HI_CALL, Jaxpr, JaxprEqn, Literal
 
 Leaves = int
 """A set of leaves: bit ``i`` stands for leaf ``i``."""
 
 
-def dependence(jaxpr: Jaxpr, inputs: Sequence[Leaves]) -> list[Leaves]:
-    """For each output of ``jaxpr``, the leaves that it is connected to, given those of each input."""
-    known: dict[Any, Leaves] = {}
+@dataclass(frozen=True)
+class Reach:
+    """The leaves behind a value; false where there are none.
 
-    def read(atom: Any) -> Leaves:
-        return 0 if isinstance(atom, Literal) else known.get(atom, 0)
+    >>> Reach.leaf(0) | Reach.leaf(2)
+    Reach(requires=5, defined=5)
+    """
 
-    for var, leaves in zip(jaxpr.invars, inputs, strict=True):
-        known[var] = leaves if _is_differentiable(var.aval) else 0
-    for eqn in jaxpr.eqns:
-        operands = [read(atom) for atom in eqn.invars]
-        if not any(operands):
-            continue
-        for var, leaves in zip(eqn.outvars, _rule(eqn)(eqn, operands), strict=True):
-            known[var] = leaves if _is_differentiable(var.aval) else 0
-        for atom in eqn.invars:
-            if _is_reference(atom):
-                known[atom] = read(atom) | union(operands)
-    return [read(atom) for atom in jaxpr.outvars]
+    requires: Leaves = 0
+    """Those on account of which it requires grad."""
+    defined: Leaves = 0
+    """Those at which a gradient arrives when it has one; fewer where a rule returned None."""
+
+    @classmethod
+    def leaf(cls, i: int) -> "Reach":
+        """What stands behind leaf ``i``: itself."""
+        return cls(1 << i, 1 << i)
+
+    def __or__(self, other: "Reach") -> "Reach":
+        return Reach(self.requires | other.requires, self.defined | other.defined)
+
+    def __bool__(self) -> bool:
+        return bool(self.requires)
+
+    def without_gradient(self) -> "Reach":
+        """What is left where the gradient is None."""
+        return Reach(self.requires, 0)
 
 
-def union(sets: Sequence[Leaves]) -> Leaves:
-    """The leaves that are in any of the sets."""
-    return reduce(or_, sets, 0)
+NOTHING = Reach()
+
+Watch = Callable[[JaxprEqn, list[Reach]], None]
+"""``watch(equation, what stands behind its operands)``."""
+
+
+def dependence(jaxpr: Jaxpr, inputs: Sequence[Reach], watch: Watch | None = None) -> list[Reach]:
+    """For each output of ``jaxpr`` what stands behind it, given that of each input.
+
+    Args:
+        jaxpr: what to read.
+        inputs: what stands behind each of its inputs.
+        watch: is shown every equation that anything stands behind, those inside calls, branches and loops included
+            (a loop's several times).
+    """
+    return _Reading(watch).through(jaxpr, inputs)
+
+
+def union(reaches: Iterable[Reach]) -> Reach:
+    """What stands behind any of them."""
+    return reduce(or_, reaches, NOTHING)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    watch: Watch | None
+
+    def through(self, jaxpr: Jaxpr, inputs: Sequence[Reach]) -> list[Reach]:
+        known: dict[Any, Reach] = {}
+
+        def read(atom: Any) -> Reach:
+            return NOTHING if isinstance(atom, Literal) else known.get(atom, NOTHING)
+
+        for var, reach in zip(jaxpr.invars, inputs, strict=True):
+            known[var] = reach if _is_differentiable(var.aval) else NOTHING
+        for eqn in jaxpr.eqns:
+            operands = [read(atom) for atom in eqn.invars]
+            if not any(operands):
+                continue
+            if self.watch is not None:
+                self.watch(eqn, operands)
+            for var, reach in zip(eqn.outvars, self._results(eqn, operands), strict=True):
+                known[var] = reach if _is_differentiable(var.aval) else NOTHING
+            for atom in eqn.invars:
+                if _is_reference(atom):
+                    known[atom] = read(atom) | union(operands)
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def _results(self, eqn: JaxprEqn, operands: list[Reach]) -> list[Reach]:
+        """A function with a derivative rule of its own is one operation, whatever its body does, as in torch."""
+        kind = kind_of(eqn)
+        if kind in (Kind.CALL, Kind.REMAT, Kind.SHARDED):
+            return self.through(body_of(eqn).jaxpr, operands)
+        if kind is Kind.BRANCHES:
+            branches = [self.through(branch.jaxpr, operands[1:]) for branch in branches_of(eqn)]
+            return [union(outputs) for outputs in zip(*branches, strict=True)]
+        if kind is Kind.SCAN:
+            return self._scan(eqn, operands)
+        if kind is Kind.WHILE:
+            return self._while(eqn, operands)
+        if eqn.primitive.name in ("custom_vjp_call", HI_CALL):
+            return _from_rule(eqn, operands)
+        if eqn.primitive.name == "stop_gradient":
+            return [NOTHING] * len(eqn.outvars)
+        if eqn.primitive.name in _SIDE_BY_SIDE and len(operands) == len(eqn.outvars):
+            return operands
+        return [union(operands)] * len(eqn.outvars)
+
+    def _scan(self, eqn: JaxprEqn, operands: list[Reach]) -> list[Reach]:
+        body, length = body_of(eqn).jaxpr, eqn.params["length"]
+        consts, carry, xs = scan_parts(eqn, operands)
+        stacked = [NOTHING] * (len(eqn.outvars) - len(carry))
+        before: list[list[Reach]] = []
+        while len(before) < length and carry not in before:
+            outputs = self.through(body, [*consts, *carry, *xs])
+            before.append(carry)
+            carry = outputs[: len(carry)]
+            stacked = [mine | more for mine, more in zip(stacked, outputs[len(carry) :], strict=True)]
+        if carry in before:  # from here on the rounds repeat each other
+            start = before.index(carry)
+            carry = before[start + (length - start) % (len(before) - start)]
+        return carry + stacked
+
+    def _while(self, eqn: JaxprEqn, operands: list[Reach]) -> list[Reach]:
+        _, consts, carry = while_parts(eqn, operands)
+        while True:
+            outputs = self.through(body_of(eqn).jaxpr, [*consts, *carry])
+            grown = [mine | more for mine, more in zip(carry, outputs, strict=True)]
+            if grown == carry:
+                return carry
+            carry = grown
+
+
+_SIDE_BY_SIDE = frozenset({"sort", "optimization_barrier", "psum", "psum_invariant"})
+"""Primitives that take each operand to the result beside it; all others connect all with all."""
+
+
+def _from_rule(eqn: JaxprEqn, operands: list[Reach]) -> list[Reach]:
+    """A rule that returns None for an operand cuts it off, as in torch."""
+    by_output = gradients_of_rule(eqn, [bool(reach) for reach in operands])
+    return [
+        union(
+            reach if defined else reach.without_gradient() for reach, defined in zip(operands, gradients, strict=True)
+        )
+        for gradients in by_output
+    ]
 
 
 def _is_differentiable(aval: Any) -> bool:
@@ -57,124 +169,3 @@ def _is_differentiable(aval: Any) -> bool:
 
 def _is_reference(atom: Any) -> bool:
     return hasattr(atom.aval, "inner_aval")
-
-
-def _from_all(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    return [union(operands)] * len(eqn.outvars)
-
-
-def _from_none(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    del operands
-    return [0] * len(eqn.outvars)
-
-
-def _from_own(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    return operands if len(operands) == len(eqn.outvars) else _from_all(eqn, operands)
-
-
-def _from_body(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    bodies = [_open(eqn.params[name]) for name in ("jaxpr", "call_jaxpr") if name in eqn.params]
-    if len(bodies) != 1 or len(bodies[0].invars) != len(operands) or len(bodies[0].outvars) != len(eqn.outvars):
-        return _from_all(eqn, operands)
-    return dependence(bodies[0], operands)
-
-
-def _from_branches(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    branches = [dependence(_open(branch), operands[1:]) for branch in eqn.params["branches"]]
-    return [union(outputs) for outputs in zip(*branches, strict=True)]
-
-
-def _from_scan(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    body, length = _open(eqn.params["jaxpr"]), eqn.params["length"]
-    consts, n_carry = scan_sizes(eqn)
-    carried = consts + n_carry
-    carry, stacked = operands[consts:carried], [0] * (len(eqn.outvars) - n_carry)
-    before: list[list[Leaves]] = []
-    while len(before) < length and carry not in before:
-        outputs = dependence(body, [*operands[:consts], *carry, *operands[carried:]])
-        before.append(carry)
-        carry = outputs[: len(carry)]
-        stacked = [mine | more for mine, more in zip(stacked, outputs[len(carry) :], strict=True)]
-    if carry in before:  # from here on the rounds repeat each other
-        start = before.index(carry)
-        carry = before[start + (length - start) % (len(before) - start)]
-    return carry + stacked
-
-
-def _from_while(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    predicate = eqn.params["cond_nconsts"]
-    consts, carry = predicate + eqn.params["body_nconsts"], operands[predicate + eqn.params["body_nconsts"] :]
-    while True:
-        outputs = dependence(_open(eqn.params["body_jaxpr"]), [*operands[predicate:consts], *carry])
-        grown = [mine | more for mine, more in zip(carry, outputs, strict=True)]
-        if grown == carry:
-            return carry
-        carry = grown
-
-
-def _from_backward(eqn: JaxprEqn, operands: list[Leaves]) -> list[Leaves]:
-    """A rule that returns None for an operand cuts it off, as in torch; looked at only where that can matter."""
-    shared = [union(operands[:i] + operands[i + 1 :]) for i in range(len(operands))]
-    if all(mine | others == others for mine, others in zip(operands, shared, strict=True)) or _is_alone(operands):
-        return _from_all(eqn, operands)
-
-    def grads(*values: Any) -> Any:
-        outputs, pullback = jax.vjp(lambda *values: list(alone(eqn, values)), *values)
-        return pullback([_ones(output) for output in outputs])
-
-    try:
-        avals: list[Any] = [atom.aval for atom in eqn.invars]
-        jaxpr = jax.make_jaxpr(grads)(*[jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]).jaxpr
-    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
-        return _from_all(eqn, operands)  # a rule that looks at its numbers
-    zeros = {
-        one.outvars[0] for one in jaxpr.eqns if one.primitive.name == "broadcast_in_dim" and _is_zero(one.invars[0])
-    }
-    kept = [
-        0 if _is_zero(grad) or (not isinstance(grad, Literal) and grad in zeros) else leaves
-        for grad, leaves in zip(jaxpr.outvars, operands, strict=True)
-    ]
-    return _from_all(eqn, kept)
-
-
-def _is_alone(operands: list[Leaves]) -> bool:
-    return sum(map(bool, operands)) == 1
-
-
-def _is_zero(atom: Any) -> bool:
-    return isinstance(atom, Literal) and np.ndim(atom.val) == 0 and not atom.val
-
-
-def _ones(output: Any) -> Any:
-    return np.ones(output.shape, output.dtype if _is_differentiable(jax.typeof(output)) else jax.dtypes.float0)
-
-
-def _open(jaxpr: Any) -> Jaxpr:
-    return getattr(jaxpr, "jaxpr", jaxpr)
-
-
-_RULES: dict[str, Callable[[JaxprEqn, list[Leaves]], list[Leaves]]] = {
-    "stop_gradient": _from_none,
-    "sort": _from_own,
-    "optimization_barrier": _from_own,
-    "psum": _from_own,
-    "psum_invariant": _from_own,
-    "cond": _from_branches,
-    "scan": _from_scan,
-    "while": _from_while,
-    "jit": _from_body,
-    "closed_call": _from_body,
-    "core_call": _from_body,
-    "remat2": _from_body,
-    "shard_map": _from_body,
-    "custom_vjp_call": _from_backward,
-}
-"""Primitives through which not every operand reaches every result; all others connect all with all.
-
-A function with a derivative rule of its own (``custom_jvp``, ``custom_vjp``) is, like torch's ``autograd.Function``,
-one operation, whatever its body does.
-"""
-
-
-def _rule(eqn: JaxprEqn) -> Callable[[JaxprEqn, list[Leaves]], list[Leaves]]:
-    return _RULES.get(eqn.primitive.name, _from_all)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import jax
-from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
 from jaxgrad._core.types import PyTree
-from jaxgrad._jaxpr.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.bodies import Body, Kind, body_of, branches_of, kind_of, scan_parts, test_of, while_parts
+from jaxgrad._jaxpr.unstable import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class Into:
 Visit: TypeAlias = Callable[[JaxprEqn, list[Any], PyTree], Sequence[Any] | Into]
 """``visit(equation, operands, extra)``: the results, or ``Into``."""
 
+ENTERED = frozenset({Kind.CALL, Kind.REMAT, Kind.BRANCHES, Kind.SCAN, Kind.WHILE})
+"""What ``Into`` can be returned for. A function with a derivative rule of its own is one operation."""
+
 
 def evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], visit: Visit, extra: PyTree = None) -> list[Any]:
     """The outputs of ``jaxpr`` when every equation is done by ``visit``.
@@ -30,7 +33,8 @@ def evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], visit: Vi
         consts: values of its constants.
         args: values of its inputs.
         visit: does one equation (``alone`` does it as it stands), or returns ``Into`` to have it taken apart.
-        extra: a tree handed to every visit; the body of a loop sees one slice of each of its arrays a round.
+        extra: a tree handed to every visit; the body of a scan sees one slice of each of its arrays a round, that of a
+            while the whole.
     """
     env: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
 
@@ -54,61 +58,36 @@ def alone(eqn: JaxprEqn, operands: Sequence[Any]) -> Sequence[Any]:
     return jaxpr_as_fun(ClosedJaxpr(single, []))(*given.values())
 
 
-def bodies(eqn: JaxprEqn) -> list[Jaxpr]:
-    """The functions that an equation calls and that ``evaluate`` can go into.
-
-    Not those with a derivative rule of their own, which are one operation, nor a ``while`` loop.
-    """
-    if eqn.primitive.name == "cond":
-        return [branch.jaxpr for branch in eqn.params["branches"]]
-    if eqn.primitive.name in ("jit", "remat2", "closed_call", "core_call", "scan"):
-        return [_closed(eqn)[0]]
-    return []
-
-
-def _closed(eqn: JaxprEqn) -> tuple[Jaxpr, Sequence[Any]]:
-    body: Any = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    return getattr(body, "jaxpr", body), getattr(body, "consts", ())
-
-
 def _apart(eqn: JaxprEqn, operands: list[Any], visit: Visit, extra: PyTree) -> Sequence[Any]:
-    kind, params = eqn.primitive.name, eqn.params
-    if kind == "cond":
-        branches = [
-            lambda operands, extra, branch=branch: evaluate(branch.jaxpr, branch.consts, operands, visit, extra)
-            for branch in params["branches"]
-        ]
+    def run(body: Body, operands: Sequence[Any], extra: PyTree = extra) -> list[Any]:
+        return evaluate(body.jaxpr, body.consts, operands, visit, extra)
+
+    kind = kind_of(eqn)
+    if kind is Kind.BRANCHES:
+        branches = [lambda *given, branch=branch: run(branch, *given) for branch in branches_of(eqn)]
         return jax.lax.switch(operands[0], branches, operands[1:], extra)
-    body, consts = _closed(eqn)
-    if kind == "scan":
-        return _scan(eqn, body, consts, operands, visit, extra)
+    if kind is Kind.WHILE:
+        of_test, of_body, start = while_parts(eqn, operands)
+        test, body = test_of(eqn), body_of(eqn)
+        return jax.lax.while_loop(
+            lambda carry: run(test, [*of_test, *carry])[0], lambda carry: run(body, [*of_body, *carry]), start
+        )
+    if kind is Kind.SCAN:
+        return _scan(eqn, operands, run, extra)
+    if kind is Kind.REMAT:
+        options = {name: eqn.params[name] for name in ("prevent_cse", "policy")}
+        return jax.checkpoint(lambda *given: run(body_of(eqn), *given), **options)(operands, extra)
+    return run(body_of(eqn), operands)
 
-    def run(operands: list[Any], extra: PyTree) -> list[Any]:
-        return evaluate(body, consts, operands, visit, extra)
 
-    if kind == "remat2":
-        run = jax.checkpoint(run, prevent_cse=params["prevent_cse"], policy=params["policy"])
-    return run(operands, extra)
-
-
-def _scan(
-    eqn: JaxprEqn, body: Jaxpr, consts: Sequence[Any], operands: list[Any], visit: Visit, extra: PyTree
-) -> list[Any]:
-    params = eqn.params
-    n, n_carry = scan_sizes(eqn)
-    m = n + n_carry
+def _scan(eqn: JaxprEqn, operands: list[Any], run: Callable[..., list[Any]], extra: PyTree) -> list[Any]:
+    consts, start, xs = scan_parts(eqn, operands)
+    options = {name: eqn.params[name] for name in ("length", "reverse", "unroll")}
 
     def one_round(carry: list[Any], row: tuple[list[Any], PyTree]) -> tuple[list[Any], list[Any]]:
         rows, here = row
-        results = evaluate(body, consts, [*operands[:n], *carry, *rows], visit, here)
-        return results[: m - n], results[m - n :]
+        results = run(body_of(eqn), [*consts, *carry, *rows], here)
+        return results[: len(start)], results[len(start) :]
 
-    carry, stacked = jax.lax.scan(
-        one_round,
-        operands[n:m],
-        (operands[m:], extra),
-        length=params["length"],
-        reverse=params["reverse"],
-        unroll=params["unroll"],
-    )
+    carry, stacked = jax.lax.scan(one_round, start, (xs, extra), **options)
     return [*carry, *stacked]

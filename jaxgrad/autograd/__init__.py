@@ -11,7 +11,7 @@ from jaxgrad.autograd import functional, graph
 from jaxgrad.autograd.accumulate import accumulate, zero_grad
 from jaxgrad.autograd.anomaly_mode import detect_anomaly
 from jaxgrad.autograd.backward import backward
-from jaxgrad.autograd.forward import Graph, forward
+from jaxgrad.autograd.forward import BackwardGraph, forward
 from jaxgrad.autograd.freeze import freeze, merge, requires_grad, unfreeze
 from jaxgrad.autograd.function import Function, FunctionCtx, once_differentiable
 from jaxgrad.autograd.grad import grad
@@ -30,6 +30,7 @@ from jaxgrad.autograd.retain_grad import backward_retaining, retain_grad
 __all__ = [
     "accumulate",
     "backward",
+    "BackwardGraph",
     "backward_retaining",
     "computational_graph",
     "ComputationalGraph",
@@ -46,7 +47,6 @@ __all__ = [
     "GradcheckError",
     "gradgradcheck",
     "graph",
-    "Graph",
     "inference_mode",
     "merge",
     "no_grad",

@@ -16,20 +16,29 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.trees import path_name
+from jaxgrad._jaxpr.bodies import (
+    Body,
+    Kind,
+    body_of,
+    branches_of,
+    inner_jaxprs,
+    kind_of,
+    scan_parts,
+    test_of,
+    while_parts,
+)
 from jaxgrad._jaxpr.origin import Frames, is_of_jax, line, origin, scope, transforms
-from jaxgrad._jaxpr.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn, Literal
 from jaxgrad.autograd._function.ctx import is_tensor
 from jaxgrad.autograd._graph import names as names
 from jaxgrad.autograd._graph.tracing import operation_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_BODIES = {"jit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
-_BODIES |= {"remat2": "jaxpr", "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr"}
+_CALLS = {Kind.CALL, Kind.REMAT, Kind.RULE}
 
 
 def detect_anomaly(fn: F, check_nan: bool = True, *, check_inf: bool = False) -> F:
@@ -141,27 +150,25 @@ class _Watch:
         return [read(atom) for atom in jaxpr.outvars]
 
     def _equation(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
-        name = eqn.primitive.name
         place = replace(
             place,
             backward=place.backward or "transpose" in transforms(eqn),
             scope="/".join(each for each in (place.scope, scope(eqn)) if each),
         )
-        body = eqn.params.get(_BODIES.get(name, ""))
-        if body is not None:
-            return self._call(eqn, body, operands, place)
-        if name == "scan":
+        kind = kind_of(eqn)
+        if kind in _CALLS:
+            return self._call(eqn, body_of(eqn), operands, place)
+        if kind is Kind.SCAN:
             return self._scan(eqn, operands, place)
-        if name == "while":
+        if kind is Kind.WHILE:
             return self._while(eqn, operands, place)
-        if name == "cond":
-            branch = eqn.params["branches"][int(operands[0])]
-            return self._call(eqn, branch, operands[1:], place)
+        if kind is Kind.BRANCHES:
+            return self._call(eqn, branches_of(eqn)[int(operands[0])], operands[1:], place)
         results = self._bind(eqn, operands, place)
         for i, result in enumerate(results):
-            kind = self._anomaly(result)
-            if kind is not None and all(self._anomaly(operand) is None for operand in operands):
-                raise RuntimeError(self._report(eqn, i, result, kind, place))
+            anomaly = self._anomaly(result)
+            if anomaly is not None and all(self._anomaly(operand) is None for operand in operands):
+                raise RuntimeError(self._report(eqn, i, result, anomaly, place))
         return results
 
     def _bind(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
@@ -173,16 +180,16 @@ class _Watch:
             error.add_note(f"Error detected in {self._name(eqn)[0]}.\n{self._origin(eqn, place)}")
             raise
 
-    def _call(self, eqn: JaxprEqn, body: Any, operands: Sequence[Any], place: _Place) -> list[Any]:
-        jaxpr, consts = _open(body)
+    def _call(self, eqn: JaxprEqn, body: Body, operands: Sequence[Any], place: _Place) -> list[Any]:
+        jaxpr, consts = body
         if is_of_jax(jaxpr):
             place = replace(place, where=place.where or line(eqn))
         return self.through(jaxpr, consts, operands, place)
 
     def _scan(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
-        jaxpr, closed = _open(eqn.params["jaxpr"])
-        (n_consts, n_carry), length = scan_sizes(eqn), eqn.params["length"]
-        consts, carry, xs = operands[:n_consts], operands[n_consts : n_consts + n_carry], operands[n_consts + n_carry :]
+        jaxpr, closed = body_of(eqn)
+        consts, carry, xs = scan_parts(eqn, operands)
+        n_carry, length = len(carry), eqn.params["length"]
         columns: list[list[Any]] = [[] for _ in jaxpr.outvars[n_carry:]]
         for i in range(length)[::-1] if eqn.params["reverse"] else range(length):
             here = replace(place, loops=(*place.loops, f"step {i} of {length}"))
@@ -199,14 +206,13 @@ class _Watch:
         return carry + stacked
 
     def _while(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
-        n_test, n_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
-        (test, of_test), (body, of_body) = _open(eqn.params["cond_jaxpr"]), _open(eqn.params["body_jaxpr"])
-        carry, step = operands[n_test + n_body :], 0
-        while self.through(test, of_test, [*operands[:n_test], *carry], place)[0]:
+        of_test, of_body, carry = while_parts(eqn, operands)
+        test, body, step = test_of(eqn), body_of(eqn), 0
+        while self.through(*test, [*of_test, *carry], place)[0]:
             here = replace(place, loops=(*place.loops, f"step {step}"))
-            carry = self.through(body, of_body, [*operands[n_test : n_test + n_body], *carry], here)
+            carry = self.through(*body, [*of_body, *carry], here)
             step += 1
-        return list(carry)
+        return carry
 
     def _anomaly(self, value: Any) -> str | None:
         dtype = getattr(value, "dtype", None)
@@ -255,15 +261,9 @@ def _forward_equations(jaxpr: Jaxpr, found: dict[Frames, JaxprEqn], backward: bo
         caller = origin(eqn).caller
         if not here and caller:
             found.setdefault(caller, eqn)
-        for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda v: hasattr(v, "eqns")):
-            inner: Any = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                _forward_equations(inner, found, here)
+        for inner in inner_jaxprs(eqn):
+            _forward_equations(inner, found, here)
     return found
-
-
-def _open(body: Any) -> tuple[Jaxpr, Sequence[Any]]:
-    return (body.jaxpr, body.consts) if hasattr(body, "consts") else (body, ())
 
 
 def _elements(value: Any, kind: str) -> str:

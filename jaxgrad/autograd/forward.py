@@ -1,8 +1,8 @@
 """The graph as a value: what torch keeps behind ``loss.grad_fn``, returned beside the loss.
 
 A forward pass leaves behind what its backward needs: the saved tensors, and the recipe that turns the gradient of an
-output into the gradients of the leaves. ``Graph`` is both. It is a pytree, so it is returned from ``jit`` and passed
-to another; a backward uses it up, and its memory with it, unless it is retained.
+output into the gradients of the leaves. ``BackwardGraph`` is both. It is a pytree, so it is returned from ``jit`` and
+passed to another; a backward uses it up, and its memory with it, unless it is retained.
 """
 
 from collections.abc import Callable
@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jax.interpreters import ad
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad._jaxpr.dependence import Leaves, union
-from jaxgrad._jaxpr.narrow import narrowed
+from jaxgrad._jaxpr.dependence import Leaves, Reach, union
+from jaxgrad._jaxpr.unstable import no_cotangent, without_outputs
 from jaxgrad.autograd._tape.cotangent import Shape, conjugated, cotangents, shape_of
-from jaxgrad.autograd._tape.inputs import wanted_leaves
+from jaxgrad.autograd._tape.inputs import choose
 from jaxgrad.autograd._tape.saved import Saved
 from jaxgrad.autograd._tape.tape import record
 from jaxgrad.autograd.accumulate import accumulate
@@ -30,7 +28,7 @@ NO_GRAD_FN = "element {} of tensors does not require grad and does not have a gr
 
 def forward(
     fn: Callable[..., Any], params: PyTree, *args: Any, has_aux: bool = False, inputs: Where = None
-) -> tuple[Any, "Graph"]:
+) -> tuple[Any, "BackwardGraph"]:
     """Run ``fn(params, *args)`` as torch runs a forward pass: the result, and the graph behind it.
 
     ``jax.vjp`` with torch's rules: the graph is used up by one backward, gradients keep the structure of ``params``
@@ -52,6 +50,7 @@ def forward(
         RuntimeError: a leaf is an integer: only floating point and complex arrays can require gradients.
         TypeError: ``fn`` returned no array; a leaf has a 64-bit dtype while JAX's x64 mode is off.
 
+    >>> import jax.numpy as jnp
     >>> loss, graph = forward(lambda p: (p["w"] ** 2).sum(), {"w": jnp.array([1.0, 3.0]), "unused": jnp.ones(2)})
     >>> graph.backward(retain_graph=True)
     {'w': Array([2., 6.], dtype=...), 'unused': None}
@@ -62,36 +61,37 @@ def forward(
         ...
     RuntimeError: Trying to backward through the graph a second time ...
     """
-    recorded = record(fn, params, args, has_aux, wanted_leaves(params, inputs))
+    choice = choose(params, inputs)
+    tape = record(fn, params, args, has_aux, choice)
     plan = Plan(
-        outputs=tuple(shape_of(output) for output in recorded.outputs),
+        outputs=tuple(shape_of(output) for output in tape.outputs),
         params=jax.tree.structure(params),
         order=key_order(params),
-        leaves=recorded.leaves,
-        wanted=recorded.wanted,
-        connected=recorded.connected,
+        leaves=tape.leaves,
+        wanted=choice.wanted,
+        reach=tape.reach,
     )
-    if not recorded.outputs:
+    if not tape.outputs:
         raise TypeError(explain("fn returned no array to differentiate", remedy="return the loss, or (loss, aux)"))
-    out = jax.tree.unflatten(recorded.tree, recorded.outputs)
-    graph = Graph(plan, recorded.tree, tuple(range(len(recorded.outputs))), Saved(recorded.pullback))
-    return ((out, recorded.aux) if has_aux else out), graph
+    out = jax.tree.unflatten(tape.tree, tape.outputs)
+    graph = BackwardGraph(plan, tape.tree, tuple(range(len(tape.outputs))), Saved(tape.pullback))
+    return ((out, tape.aux) if has_aux else out), graph
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What does not change about a graph: the shapes of its outputs, and the leaves that each is connected to."""
+    """What does not change about a graph: the shapes of its outputs, and the leaves behind each of them."""
 
     outputs: tuple[Shape, ...]
     params: Any
     order: KeyOrder
     leaves: tuple[int, ...]
     wanted: Leaves
-    connected: tuple[Leaves, ...]
+    reach: tuple[Reach, ...]
 
 
 @jax.tree_util.register_pytree_node_class
-class Graph:
+class BackwardGraph:
     """The graph behind the outputs of one forward pass; made by ``forward``.
 
     ``graph[key]`` is the same graph as seen from one of several outputs: the losses of a multi-task model share one
@@ -102,12 +102,12 @@ class Graph:
     def __init__(self, plan: Plan, tree: Any, outputs: tuple[int, ...], saved: Saved) -> None:
         self._plan, self._tree, self._outputs, self._saved = plan, tree, outputs, saved
 
-    def __getitem__(self, key: Any) -> "Graph":
+    def __getitem__(self, key: Any) -> "BackwardGraph":
         places, tree = jax.tree.flatten(jax.tree.unflatten(self._tree, self._outputs)[key])
-        return Graph(self._plan, tree, tuple(places), self._saved)
+        return BackwardGraph(self._plan, tree, tuple(places), self._saved)
 
     def __repr__(self) -> str:
-        return f"Graph({len(self._outputs)} outputs, {len(self._plan.leaves)} leaves, {self._saved})"
+        return f"BackwardGraph({len(self._outputs)} outputs, {len(self._plan.leaves)} leaves, {self._saved})"
 
     def backward(self, gradient: PyTree | None = None, retain_graph: bool = False, grads: PyTree | None = None) -> Any:
         """``out.backward(gradient, retain_graph)``: the gradients of the leaves, added to ``grads``.
@@ -124,6 +124,7 @@ class Graph:
             RuntimeError: the graph was freed; no gradient can be created for an output that is not a scalar; the
                 given one does not fit; an output is connected to no leaf. Each in torch's words.
 
+        >>> import jax.numpy as jnp
         >>> _, graph = forward(lambda a: a**2, jnp.array([2.0, 3.0]))
         >>> graph.backward(gradient=jnp.ones(2))
         Array([4., 6.], dtype=...)
@@ -139,6 +140,7 @@ class Graph:
         Returns:
             A tree like the parameters, each array with that axis, None where there is no gradient.
 
+        >>> import jax.numpy as jnp
         >>> _, graph = forward(lambda a: a**2, jnp.array([2.0, 3.0]))
         >>> graph.backward_batched(jnp.eye(2))
         Array([[4., 0.],
@@ -150,7 +152,7 @@ class Graph:
     def _cotangents(self, gradient: PyTree | None, batched: bool = False) -> list[Array]:
         given = cotangents(gradient, self._tree, [self._plan.outputs[i] for i in self._outputs], batched=batched)
         for position, i in enumerate(self._outputs):
-            if not self._plan.connected[i]:
+            if not self._plan.reach[i]:
                 raise RuntimeError(NO_GRAD_FN.format(position))
         return given
 
@@ -161,45 +163,42 @@ class Graph:
         """
         plan, by_output = self._plan, dict(zip(self._outputs, given, strict=True))
         cotangents = [
-            conjugated(by_output[i]) if i in by_output else _nothing(shape) for i, shape in enumerate(plan.outputs)
+            conjugated(by_output[i]) if i in by_output else no_cotangent(output.shape, output.dtype)
+            for i, output in enumerate(plan.outputs)
         ]
-        reached = union([plan.connected[i] for i in by_output]) & plan.wanted
+        reached = union(plan.reach[i] for i in by_output).defined & plan.wanted
         leaves: list[Array | None] = [None] * plan.params.num_leaves
         if reached:
-            visited = narrowed(pullback, [i in by_output for i in range(len(plan.outputs))])
+            visited = without_outputs(pullback, [i in by_output for i in range(len(plan.outputs))])
             for place, grad in zip(plan.leaves, visited(cotangents), strict=True):
                 leaves[place] = conjugated(grad) if reached >> place & 1 else None
         return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
 
-    def without(self, *trees: PyTree) -> "Graph":
+    def without(self, *trees: PyTree) -> "BackwardGraph":
         """The graph less the saved tensors that are arrays of ``trees`` (parameters, the batch); used up is this one.
 
         What a compiled function returns is new memory, a parameter among the saved tensors too. To return the graph
         without a copy of the model, leave them out inside and put them back outside.
 
+        >>> import jax.numpy as jnp
         >>> params = {"w": jnp.ones((8, 8))}
         >>> first = jax.jit(lambda p, x: forward(lambda p: ((x @ p["w"]) ** 2).sum(), p)[1].without(p))
         >>> graph = first(params, jnp.ones((1, 8)))
         >>> graph.restore(params).backward()["w"].shape
         (8, 8)
         """
-        return Graph(self._plan, self._tree, self._outputs, self._saved.without(jax.tree.leaves(trees)))
+        return BackwardGraph(self._plan, self._tree, self._outputs, self._saved.without(jax.tree.leaves(trees)))
 
-    def restore(self, *trees: PyTree) -> "Graph":
+    def restore(self, *trees: PyTree) -> "BackwardGraph":
         """The graph with the arrays of ``trees`` put back where ``without`` left them out."""
-        return Graph(self._plan, self._tree, self._outputs, self._saved.restore(jax.tree.leaves(trees)))
+        return BackwardGraph(self._plan, self._tree, self._outputs, self._saved.restore(jax.tree.leaves(trees)))
 
     def tree_flatten(self) -> tuple[tuple[Any], tuple[Any, ...]]:
         """The saved tensors, and all that is static."""
         return (self._saved.pullback,), (self._plan, self._tree, self._outputs, self._saved.freed)
 
     @classmethod
-    def tree_unflatten(cls, static: tuple[Any, ...], children: tuple[Any]) -> "Graph":
+    def tree_unflatten(cls, static: tuple[Any, ...], children: tuple[Any]) -> "BackwardGraph":
         """A graph of its own: it does not know what becomes of the one it was taken from."""
         plan, tree, outputs, freed = static
         return cls(plan, tree, outputs, Saved(children[0], freed))
-
-
-def _nothing(output: Shape) -> ad.Zero:
-    tangent = output.dtype if jnp.issubdtype(output.dtype, jnp.inexact) else jax.dtypes.float0
-    return ad.Zero(jax.core.ShapedArray(output.shape, tangent))

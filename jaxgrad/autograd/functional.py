@@ -331,9 +331,9 @@ def _columns(fn: Callable[..., Arrays], inputs: Arrays) -> tuple[Arrays, ...]:
 
 
 def _require_full_jacobian(fn: Callable[..., Arrays], inputs: Arrays, create_graph: bool) -> None:
-    for i, leaves in enumerate(check.connections(fn, inputs)):
+    for i, reach in enumerate(check.connections(fn, inputs)):
         for j in range(len(inputs)):
-            if not leaves >> j & 1:
+            if not reach.defined >> j & 1:
                 raise RuntimeError(
                     f"Output {i} of the user-provided function is independent of input {j}. "
                     "This is not allowed in strict mode."

@@ -12,7 +12,7 @@ from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import PyTree
 from jaxgrad._jaxpr.dependence import Leaves
-from jaxgrad.autograd._tape.inputs import wanted_leaves
+from jaxgrad.autograd._tape.inputs import choose
 from jaxgrad.autograd.forward import forward
 
 
@@ -79,7 +79,7 @@ def grad(
         given = dict(zip(places, (tree,) if single else tree, strict=True))
         return fn(*[given.get(i, each) for i, each in enumerate(everything)])
 
-    wanted = wanted_leaves(chosen, inputs, caller="grad")
+    wanted = choose(chosen, inputs, caller="grad").wanted
     _, graph = forward(of_chosen, chosen, inputs=inputs)
     found = graph.backward_batched(grad_outputs) if is_grads_batched else graph.backward(grad_outputs)
     if materialize_grads:

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
-from jax.extend.core import Jaxpr, JaxprEqn
 
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import PyTree
-from jaxgrad._jaxpr.evaluate import Into, alone, bodies, evaluate
+from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
+from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
+from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn
 from jaxgrad.autograd._tape.flat_function import trace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -152,10 +154,17 @@ class _Detaching:
             self.depth += 1 if mark == _BEGIN else -1
         if self.depth or mark is not None:
             return list(alone(eqn, operands))
-        if self.enabled_within and any(_holds_a_mark(body) for body in bodies(eqn)):
+        if self.enabled_within and kind_of(eqn) is not Kind.RULE and any(map(_holds_a_mark, inner_jaxprs(eqn))):
+            if kind_of(eqn) not in ENTERED:
+                raise NotImplementedError(
+                    explain(
+                        f"enable_grad inside of {eqn.primitive.name}, and that inside of no_grad",
+                        remedy="apply no_grad within, to what is not to be differentiated",
+                    )
+                )
             return Into()
         return [jax.lax.stop_gradient(result) for result in alone(eqn, operands)]
 
 
 def _holds_a_mark(jaxpr: Jaxpr) -> bool:
-    return any(_mark_of(eqn) or any(_holds_a_mark(body) for body in bodies(eqn)) for eqn in jaxpr.eqns)
+    return any(_mark_of(eqn) or any(map(_holds_a_mark, inner_jaxprs(eqn))) for eqn in jaxpr.eqns)

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, with_key_order
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad.autograd._tape.cotangent import conjugated
 
 GradHook: TypeAlias = Callable[[Array], Array | None]

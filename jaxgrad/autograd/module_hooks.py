@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array
+from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad.autograd._tape.cotangent import conjugated
 from jaxgrad.autograd.hooks import checked
 

@@ -11,20 +11,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
-from jax.extend.core import Jaxpr, JaxprEqn
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.selection import Where
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad._jaxpr.evaluate import Into, alone, bodies, evaluate
+from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
+from jaxgrad._jaxpr.dependence import Reach, dependence
+from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
+from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn
 from jaxgrad.autograd._tape.flat_function import trace
-from jaxgrad.autograd._tape.inputs import wanted_leaves
+from jaxgrad.autograd._tape.inputs import Choice, choose
 from jaxgrad.autograd.backward import backward
 
 _MARK = "retain_grad:"
 
 Taps = dict[str, Any]
-"""From names to zeros of the shape of the named value (or to that shape); stacked where a loop runs through it."""
+"""From names to zeros of the shape of the named value; stacked where a loop runs through it."""
 
 
 def retain_grad(tensor: Array, name: str) -> Array:
@@ -71,8 +73,10 @@ def backward_retaining(
         inputs: the leaves to differentiate.
 
     Returns:
-        ``(loss, grads, retained)``; ``retained`` from names to gradients, None where the loss does not depend on the
-        value.
+        ``(loss, grads, retained)``; ``retained`` from names to gradients, None where torch's ``.grad`` would be: the
+        loss does not depend on the value, the value does not require grad (it stems from frozen leaves, ``no_grad``,
+        ``detach``), or it is inside of a function with a derivative rule of its own, as the intermediate values of an
+        ``autograd.Function`` are.
 
     Raises:
         ValueError: two values have the same name.
@@ -84,22 +88,20 @@ def backward_retaining(
     >>> grads, retained
     ({'w': Array([18., 36.], dtype=...)}, {'hidden': Array([ 6., 12.], dtype=...)})
     """
-    chosen = wanted_leaves(params, inputs)
+    choice = choose(params, inputs)
     call, jaxpr, leaves = trace(loss_fn, params, args, has_aux)
-    taps = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in _tap_shapes(jaxpr.jaxpr).items()}
+    names = _names(jaxpr.jaxpr)
+    taps = _taps(jaxpr.jaxpr, _live(jaxpr.jaxpr, choice, len(leaves)))
 
     def tapped(tree: dict[str, Any]) -> Any:
-        leaves = jax.tree.leaves(tree["params"])
-        return call.result(evaluate(jaxpr.jaxpr, jaxpr.consts, leaves, _tap, tree["taps"]))
+        arrays = call.arrays(tree["params"])
+        return call.result(evaluate(jaxpr.jaxpr, jaxpr.consts, arrays, _tap, tree["taps"]))
 
-    tree = {"params": params, "taps": taps}
+    tree = {"params": params, "taps": {name: jnp.zeros(tap.shape, tap.dtype) for name, tap in taps.items()}}
     before = None if grads is None else {"params": grads, "taps": dict.fromkeys(taps)}
-    mask = {
-        "params": jax.tree.unflatten(jax.tree.structure(params), [bool(chosen >> i & 1) for i in range(len(leaves))]),
-        "taps": dict.fromkeys(taps, True),
-    }
+    mask = {"params": choice.mask(choice.wanted, params), "taps": dict.fromkeys(taps, True)}
     loss, found = backward(tapped, tree, gradient=gradient, grads=before, has_aux=has_aux, inputs=mask)
-    return loss, found["params"], found["taps"]
+    return loss, found["params"], {name: found["taps"].get(name) for name in names}
 
 
 def _name_of(eqn: JaxprEqn) -> str | None:
@@ -107,36 +109,61 @@ def _name_of(eqn: JaxprEqn) -> str | None:
     return name.removeprefix(_MARK) if isinstance(name, str) and name.startswith(_MARK) else None
 
 
-def _tap_shapes(jaxpr: Jaxpr) -> dict[str, jax.ShapeDtypeStruct]:
-    """Every name below a jaxpr in order of appearance, with the shape of its tap."""
-    found: dict[str, jax.ShapeDtypeStruct] = {}
+def _names(jaxpr: Jaxpr) -> list[str]:
+    """Every name in a jaxpr and below, in order of appearance; two branches of one ``cond`` may share one."""
+    found: list[str] = []
     for eqn in jaxpr.eqns:
         name = _name_of(eqn)
-        if name is not None:
-            aval: Any = eqn.outvars[0].aval
-            inner = {name: jax.ShapeDtypeStruct(aval.shape, aval.dtype)}
-        else:
-            rounds = (eqn.params["length"],) if eqn.primitive.name == "scan" else ()
-            inner = {
-                name: jax.ShapeDtypeStruct((*rounds, *shape.shape), shape.dtype)
-                for body in bodies(eqn)
-                for name, shape in _tap_shapes(body).items()
-            }
-        twice = found.keys() & inner.keys()
+        inside = [name] if name is not None else [each for inner in inner_jaxprs(eqn) for each in _names(inner)]
+        twice = [each for each in found if each in inside]
         if twice:
             raise ValueError(
                 explain(
-                    f"two values are retained under the name {sorted(twice)[0]!r}",
+                    f"two values are retained under the name {twice[0]!r}",
                     remedy="give every retained value a name of its own",
                 )
             )
-        found |= inner
+        found += dict.fromkeys(inside)
+    return found
+
+
+def _live(jaxpr: Jaxpr, choice: Choice, n_leaves: int) -> set[str]:
+    """The names of values that a backward comes through: they require grad, and a wanted leaf is behind them."""
+    found: set[str] = set()
+
+    def watch(eqn: JaxprEqn, operands: list[Reach]) -> None:
+        name = _name_of(eqn)
+        if name is not None and operands[0].requires & choice.wanted:
+            found.add(name)
+
+    dependence(jaxpr, choice.inputs(n_leaves), watch)
+    return found
+
+
+def _taps(jaxpr: Jaxpr, live: set[str]) -> dict[str, jax.ShapeDtypeStruct]:
+    """A tap for every live name that can be given one, stacked where a scan runs through it.
+
+    Not inside a function with a derivative rule of its own, where as in torch no value has a history.
+    """
+    found: dict[str, jax.ShapeDtypeStruct] = {}
+    for eqn in jaxpr.eqns:
+        name = _name_of(eqn)
+        if name in live:
+            aval: Any = eqn.outvars[0].aval
+            found[name] = jax.ShapeDtypeStruct(aval.shape, aval.dtype)
+        elif kind_of(eqn) in ENTERED:
+            rounds = (eqn.params["length"],) if kind_of(eqn) is Kind.SCAN else ()
+            for inner in inner_jaxprs(eqn):
+                for below, tap in _taps(inner, live).items():
+                    found[below] = jax.ShapeDtypeStruct((*rounds, *tap.shape), tap.dtype)
     return found
 
 
 def _tap(eqn: JaxprEqn, operands: list[Any], taps: Taps) -> Sequence[Any] | Into:
     name = _name_of(eqn)
     if name is not None:
-        return [operands[0] + taps[name]]
-    inside = {name: taps[name] for body in bodies(eqn) for name in _tap_shapes(body)}
+        return [operands[0] + taps[name]] if name in taps else operands
+    inside = {}
+    if kind_of(eqn) in ENTERED:
+        inside = {name: taps[name] for inner in inner_jaxprs(eqn) for name in _names(inner) if name in taps}
     return Into(inside) if inside else alone(eqn, operands)

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.experimental.sparse import BCOO
 
 from jaxgrad._core.errors import check_matching_grads, describe, explain
 from jaxgrad._core.trees import named_leaves, path_name
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.experimental import BCOO
 from jaxgrad.optim._rule.arithmetic import div, mul, plus, sqrt, sub
 from jaxgrad.optim._rule.checks import check, check_betas, check_one_element
 from jaxgrad.optim._rule.lift import lift

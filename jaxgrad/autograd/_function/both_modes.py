@@ -9,16 +9,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.experimental import hijax
-from jax.experimental.hijax import Zero, instantiate_zeros
 
 from jaxgrad._core.errors import explain
+from jaxgrad._jaxpr.unstable import HiPrimitive, Zero, instantiate_zeros
 from jaxgrad.autograd._function.call import Call
 
-_Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive")  # noqa: B009  # before jax 0.11
 
-
-class _Batchable(_Primitive):
+class _Batchable(HiPrimitive):
     """A primitive whose batch is made by ``jax.vmap`` of its rules (torch's ``generate_vmap_rule``)."""
 
     def batch(self, axis_data: Any, args: Sequence[Any], dims: Sequence[int | None]) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.shapes import torch_size
 from jaxgrad._core.types import Array
-from jaxgrad._jaxpr.dependence import Leaves, dependence
+from jaxgrad._jaxpr.dependence import Reach, dependence
 from jaxgrad.autograd._function.ctx import is_tensor
 
 Arrays = tuple[Array, ...]
@@ -68,28 +68,28 @@ def single_output(outputs: Arrays, is_tuple: bool, fn_name: str) -> None:
         raise RuntimeError(f"The Tensor returned by the function given to {fn_name} should contain a single element")
 
 
-def connections(fn: Callable[..., Sequence[Any]], inputs: Arrays) -> list[Leaves]:
+def connections(fn: Callable[..., Sequence[Any]], inputs: Arrays) -> list[Reach]:
     """For each output of ``fn``, which inputs it is connected to."""
     jaxpr = jax.make_jaxpr(fn)(*inputs).jaxpr
-    return dependence(jaxpr, [1 << i for i in range(len(inputs))])
+    return dependence(jaxpr, [Reach.leaf(i) for i in range(len(inputs))])
 
 
-def reached(found: Sequence[Leaves], i: int) -> bool:
-    """Whether any output is connected to input ``i``."""
-    return any(leaves >> i & 1 for leaves in found)
+def reached(found: Sequence[Reach], i: int) -> bool:
+    """Whether a gradient of any output arrives at input ``i``."""
+    return any(reach.defined >> i & 1 for reach in found)
 
 
-def require_outputs(found: Sequence[Leaves]) -> None:
+def require_outputs(found: Sequence[Reach]) -> None:
     """Strict mode: every output is connected to an input."""
-    for i, leaves in enumerate(found):
-        if not leaves:
+    for i, reach in enumerate(found):
+        if not reach:
             raise RuntimeError(
                 f"Output {i} of the user-provided function does not require gradients. The outputs must be computed in "
                 "a differentiable manner from the input when running in strict mode."
             )
 
 
-def require_inputs(found: Sequence[Leaves], n_inputs: int) -> None:
+def require_inputs(found: Sequence[Reach], n_inputs: int) -> None:
     """Strict mode: every input is connected to an output."""
     for i in range(n_inputs):
         if not reached(found, i):
@@ -99,10 +99,10 @@ def require_inputs(found: Sequence[Leaves], n_inputs: int) -> None:
             )
 
 
-def require_jacobian(found: Sequence[Leaves]) -> None:
+def require_jacobian(found: Sequence[Reach]) -> None:
     """Strict mode, on the way to the hessian: every gradient is connected to an input."""
-    for i, leaves in enumerate(found):
-        if not leaves:
+    for i, reach in enumerate(found):
+        if not reach:
             raise RuntimeError(
                 "While computing the hessian, found that the jacobian of the user-provided function with respect to "
                 f"input {i} is independent of the input. This is not allowed in strict mode. You should ensure that "
@@ -111,7 +111,7 @@ def require_jacobian(found: Sequence[Leaves]) -> None:
             )
 
 
-def require_hessian(found: Sequence[Leaves], n_inputs: int, what: str) -> None:
+def require_hessian(found: Sequence[Reach], n_inputs: int, what: str) -> None:
     """Strict mode: the gradient is connected to every input (``what``: 'input', or torch's words for its trick)."""
     for i in range(n_inputs):
         if not reached(found, i):
@@ -125,10 +125,10 @@ def require_hessian(found: Sequence[Leaves], n_inputs: int, what: str) -> None:
             )
 
 
-def require_graph(found: Sequence[Leaves], of: str) -> None:
+def require_graph(found: Sequence[Reach], of: str) -> None:
     """Strict mode with ``create_graph``: every result can be differentiated again."""
-    for i, leaves in enumerate(found):
-        if not leaves:
+    for i, reach in enumerate(found):
+        if not reach:
             refuse_graph(of, i)
 
 

@@ -8,7 +8,7 @@ products of matrices, which torch reshapes and transposes around one kernel.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from jax.extend.core import Literal
+from jaxgrad._jaxpr.unstable import Literal
 
 Namer = Callable[[Any], str]
 

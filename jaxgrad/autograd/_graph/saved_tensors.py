@@ -11,7 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
+
+from jaxgrad._jaxpr.bodies import Kind, body_of, kind_of
+from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def _computed(jaxpr: Jaxpr, inputs: Sequence[Any]) -> set[Any]:
     found = set(inputs)
     for eqn in jaxpr.eqns:
         given = [not isinstance(atom, Literal) and atom in found for atom in eqn.invars]
-        if eqn.primitive.name == "jit":
-            body = eqn.params["jaxpr"].jaxpr
+        if kind_of(eqn) is Kind.CALL:
+            body = body_of(eqn).jaxpr
             inside = _computed(body, [var for var, each in zip(body.invars, given, strict=True) if each])
             depends = [not isinstance(atom, Literal) and atom in inside for atom in body.outvars]
         else:

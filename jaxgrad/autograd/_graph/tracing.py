@@ -11,15 +11,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
+from jaxgrad._jaxpr.bodies import Kind, body_of, kind_of, scan_parts
 from jaxgrad._jaxpr.origin import is_of_jax, line, mark, origin, scope
-from jaxgrad._jaxpr.scan_sizes import scan_sizes
+from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn, Literal
 from jaxgrad.autograd._graph import names as names
 from jaxgrad.autograd._graph.saved_tensors import SavedTensor, saved_tensors
 
-_CALLS = {"jit": "jaxpr", "closed_call": "call_jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
-_CALLS |= {"remat2": "jaxpr", "custom_jvp_call": "call_jaxpr", "custom_lin": "call_jaxpr"}
+_ENTERED = {Kind.CALL, Kind.REMAT}
 _CUT = {"stop_gradient"}
 _TRANSPARENT = {"copy_p", "optimization_barrier", "pvary", "name", "reduce_precision", "sharding_constraint"}
 
@@ -208,12 +207,11 @@ class Walk:
         return saved_tensors(region, inputs, outputs, differentiable, jaxpr) if any(differentiable) else ()
 
     def _unrolled(self, eqn: JaxprEqn, values: Sequence[Value]) -> list[Value]:
-        body, length = _open(eqn.params["jaxpr"]), eqn.params["length"]
-        n_consts, n_carry = scan_sizes(eqn)
-        consts, carry = list(values[:n_consts]), list(values[n_consts : n_consts + n_carry])
+        body, (consts, carry, xs) = body_of(eqn).jaxpr, scan_parts(eqn, values)
+        n_carry = len(carry)
         stacked: list[list[Value]] = [[] for _ in body.outvars[n_carry:]]
-        for _ in range(length):
-            slices = [x and self._plain("SelectBackward0", [x], eqn) for x in values[n_consts + n_carry :]]
+        for _ in range(eqn.params["length"]):
+            slices = [x and self._plain("SelectBackward0", [x], eqn) for x in xs]
             results = self.through(body, [*consts, *carry, *slices])
             carry = results[:n_carry]
             for column, each in zip(stacked, results[n_carry:], strict=True):
@@ -235,10 +233,6 @@ class _Within:
 
 def _read(known: dict[Any, Value], atom: Any) -> Value:
     return None if isinstance(atom, Literal) else known.get(atom)
-
-
-def _open(jaxpr: Any) -> Jaxpr:
-    return getattr(jaxpr, "jaxpr", jaxpr)
 
 
 def _is_inexact(var: Any) -> bool:
@@ -280,8 +274,8 @@ def operation_of(eqn: JaxprEqn) -> tuple[str, str, Any] | None:
 
 def _body(eqn: JaxprEqn) -> Jaxpr | None:
     """The jaxpr that an equation calls and that is entered."""
-    name = _CALLS.get(eqn.primitive.name)
-    return _open(eqn.params[name]) if name in eqn.params else None
+    entered = kind_of(eqn) in _ENTERED or eqn.primitive.name == "custom_jvp_call"  # most of JAX's own are of this kind
+    return body_of(eqn).jaxpr if entered else None
 
 
 def _implicit(eqns: Sequence[JaxprEqn], position: int) -> bool:

@@ -6,19 +6,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr
 
 from jaxgrad._core.dtypes import keep_dtype
-from jaxgrad._core.trees import key_order, with_key_order
+from jaxgrad._core.trees import KeyOrder, is_array, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.unstable import ClosedJaxpr
 
 
 def flatten(
     fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool
 ) -> tuple["FlatFunction", list[Array]]:
-    """The flat function and the leaves of ``params`` as arrays."""
+    """The flat function, and the leaves of ``params`` as arrays: empty ones for what is none (functions, words)."""
     leaves, tree = jax.tree.flatten(params)
-    return FlatFunction(fn, tree, key_order(params), args, has_aux), [_as_array(leaf) for leaf in leaves]
+    static = {i: leaf for i, leaf in enumerate(leaves) if not is_array(leaf)}
+    call = FlatFunction(fn, tree, key_order(params), static, args, has_aux)
+    return call, call.arrays(params)
 
 
 def _as_array(leaf: Any) -> Array:
@@ -40,21 +42,34 @@ def trace(
 class FlatFunction:
     """``fn(params, *args)`` as a function of flat leaves, which notes the structure of its results while it runs."""
 
-    def __init__(self, fn: Callable[..., Any], tree: Any, order: Any, args: Sequence[Any], has_aux: bool) -> None:
-        self.fn, self.tree, self.order, self.args, self.has_aux = fn, tree, order, args, has_aux
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        tree: Any,
+        order: KeyOrder,
+        static: dict[int, Any],
+        args: Sequence[Any],
+        has_aux: bool,
+    ) -> None:
+        self.fn, self.tree, self.order, self.static, self.args, self.has_aux = fn, tree, order, static, args, has_aux
         self.outputs: Any = None
         self.aux_tree: Any = None
         self.aux_static: dict[int, Any] = {}
 
     def __call__(self, *leaves: Array) -> list[Any]:
         """The outputs flat, then the arrays among what is returned beside them."""
-        result = self.fn(with_key_order(self.order, jax.tree.unflatten(self.tree, leaves)), *self.args)
+        everything = [self.static.get(i, leaf) for i, leaf in enumerate(leaves)]
+        result = self.fn(with_key_order(self.order, jax.tree.unflatten(self.tree, everything)), *self.args)
         value, aux = result if self.has_aux else (result, None)
         outputs, self.outputs = jax.tree.flatten(value)
         rest, self.aux_tree = jax.tree.flatten(aux)
         # words and functions may be handed out beside the loss; only arrays can pass through a jaxpr
-        self.aux_static = {i: leaf for i, leaf in enumerate(rest) if not _is_arraylike(leaf)}
+        self.aux_static = {i: leaf for i, leaf in enumerate(rest) if not is_array(leaf)}
         return outputs + [leaf for i, leaf in enumerate(rest) if i not in self.aux_static]
+
+    def arrays(self, params: PyTree) -> list[Array]:
+        """The leaves of a tree like the parameters, in the form that the jaxpr takes."""
+        return [_as_array(leaf) if is_array(leaf) else jnp.zeros(0, jnp.int32) for leaf in jax.tree.leaves(params)]
 
     def result(self, results: Sequence[Any]) -> Any:
         """What ``fn`` returned, put together again from flat results."""
@@ -68,7 +83,3 @@ class FlatFunction:
         places = range(self.aux_tree.num_leaves)
         leaves = [self.aux_static[i] if i in self.aux_static else next(values) for i in places]
         return jax.tree.unflatten(self.aux_tree, leaves)
-
-
-def _is_arraylike(value: Any) -> bool:
-    return hasattr(value, "dtype") or isinstance(value, (bool, int, float, complex))

@@ -11,15 +11,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad._jaxpr.dependence import Leaves, dependence, union
+from jaxgrad._jaxpr.dependence import NOTHING, Leaves, Reach, dependence, union
+from jaxgrad._jaxpr.unstable import jaxpr_as_fun
 from jaxgrad.autograd._tape.flat_function import FlatFunction, flatten
+from jaxgrad.autograd._tape.inputs import Choice
 
 
 @dataclass(frozen=True)
-class Record:
+class Tape:
     """What a forward pass leaves behind."""
 
     outputs: list[Array]
@@ -32,40 +33,42 @@ class Record:
     """Cotangents of the outputs to cotangents of the recorded leaves (JAX's convention); None without leaves."""
     leaves: tuple[int, ...]
     """Positions of the leaves that the pull-back answers for, in the flattened parameters."""
-    wanted: Leaves
-    """The leaves that may have a gradient (``inputs=``)."""
-    connected: tuple[Leaves, ...]
-    """For each output, the leaves that it is connected to, wanted or not."""
+    reach: tuple[Reach, ...]
+    """For each output what stands behind it."""
 
 
-def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, wanted: Leaves) -> Record:
-    """Run ``fn(params, *args)`` and keep what ``backward`` needs for the ``wanted`` leaves."""
+def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, choice: Choice) -> Tape:
+    """Run ``fn(params, *args)`` and keep what ``backward`` needs for the leaves that are chosen."""
     call, leaves = flatten(fn, params, args, has_aux)
     try:
         jaxpr = jax.make_jaxpr(call)(*leaves)
     except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
-        return _defined_by_run(call, leaves, wanted)
-    connected = dependence(jaxpr.jaxpr, [1 << i for i in range(len(leaves))])[: call.outputs.num_leaves]
-    outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, union(connected) & wanted)
-    return Record(outputs, call.outputs, call.aux(rest), pullback, places, wanted, tuple(connected))
+        return _defined_by_run(call, leaves, choice)
+    reach = dependence(jaxpr.jaxpr, choice.inputs(len(leaves)))[: call.outputs.num_leaves]
+    chosen = union(reach).defined & choice.wanted
+    outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, chosen)
+    return Tape(outputs, call.outputs, call.aux(rest), pullback, places, tuple(reach))
 
 
-def _defined_by_run(call: FlatFunction, leaves: list[Array], wanted: Leaves) -> Record:
-    """The record of a function that looks at its values in Python, so that no jaxpr can show it.
+def _defined_by_run(call: FlatFunction, leaves: list[Array], choice: Choice) -> Tape:
+    """The tape of a function that looks at its values in Python, so that no jaxpr can show it.
 
     Connected is then what a derivative flows through: a leaf that is reached through ``floor`` alone has gradient
     None here, where torch has zeros.
     """
-    differentiable = [1 << i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    outputs, pullback, rest, places = _vjp(_split(call, call), leaves, union(differentiable))
-    connected = [0] * len(outputs)
+    trainable = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    chosen = sum(1 << i for i in trainable if choice.requires >> i & 1)
+    outputs, pullback, rest, places = _vjp(_split(call, call), leaves, chosen)
+    reach = [NOTHING] * len(outputs)
     if pullback is not None:
         zeros = [np.zeros(np.shape(output), jax.typeof(output).to_tangent_aval().dtype) for output in outputs]
         jaxpr = jax.make_jaxpr(pullback)(zeros).jaxpr
-        flows_to = dependence(jaxpr, [1 << i for i in range(len(outputs))])
+        flows_to = dependence(jaxpr, [Reach.leaf(i) for i in range(len(outputs))])
         for i in range(len(outputs)):
-            connected[i] = union([1 << k for k, sources in zip(places, flows_to, strict=True) if sources >> i & 1])
-    return Record(outputs, call.outputs, call.aux(rest), pullback, places, wanted, tuple(connected))
+            reach[i] = union(
+                Reach.leaf(k) for k, sources in zip(places, flows_to, strict=True) if sources.requires >> i & 1
+            )
+    return Tape(outputs, call.outputs, call.aux(rest), pullback, places, tuple(reach))
 
 
 def _split(run: Callable[..., Any], call: FlatFunction) -> Callable[..., tuple[list[Any], list[Any]]]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import checkify
 
 from jaxgrad._core.errors import describe, explain, is_traced
 from jaxgrad._core.trees import map_keeping_none, named_leaves
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.experimental import checkify
 
 
 def clip_grad_norm(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgrad._core.errors import explain
+from jaxgrad._core.errors import explain, is_traced
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, as_host_numbers
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, State
 
@@ -107,7 +107,7 @@ class ReduceLROnPlateau(LRScheduler):
         if metrics is None:
             raise TypeError("ReduceLROnPlateau.step() missing 1 required positional argument: 'metrics'")
         memory = state.memory
-        if isinstance(metrics, jax.core.Tracer) or isinstance(memory.num_bad_epochs, jax.Array):
+        if is_traced(metrics) or isinstance(memory.num_bad_epochs, jax.Array):
             return self._traced_step(state, metrics, epoch)
         return self._host_step(as_host_numbers(state), float(metrics), epoch)
 

@@ -1,0 +1,6 @@
+"""Parts of ``jax.experimental`` that users meet: sparse arrays, and checks inside compiled functions."""
+
+from jax.experimental import checkify
+from jax.experimental.sparse import BCOO
+
+__all__ = ["BCOO", "checkify"]

@@ -1,0 +1,72 @@
+"""Which operands a derivative rule of somebody's own has a gradient for, found by tracing the rule.
+
+A ``custom_vjp`` may return None for an operand, as a ``torch.autograd.Function`` may. JAX knows this while it
+transposes (a symbolic zero) and hands out zeros in the end; a probe in front of each operand sees it in between.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from jaxgrad._jaxpr.evaluate import alone
+from jaxgrad._jaxpr.unstable import JaxprEqn
+
+
+def gradients_of_rule(eqn: JaxprEqn, wanted: Sequence[bool]) -> list[list[bool]]:
+    """For every output of an equation, for which operands its gradient gives one that is not None.
+
+    Args:
+        eqn: a call of a function with a rule of its own.
+        wanted: which operands are differentiated; the others count as having a gradient.
+
+    A rule that cannot be traced here (it looks at numbers, or is bound to a mesh) counts as having one for all.
+    """
+    return [_gradients_of_output(eqn, wanted, j) for j in range(len(eqn.outvars))]
+
+
+def _gradients_of_output(eqn: JaxprEqn, wanted: Sequence[bool], j: int) -> list[bool]:
+    everything = [True] * len(eqn.invars)
+    if not _is_inexact(eqn.outvars[j].aval):
+        return everything
+    probed = [i for i, want in enumerate(wanted) if want]
+    seen: set[int] = set()
+
+    def pulled_back(*values: Any) -> Any:
+        def output(*chosen: Any) -> Any:
+            given = dict(zip(probed, chosen, strict=True))
+            operands = [_probe(partial(seen.add, i))(given[i]) if i in given else v for i, v in enumerate(values)]
+            return alone(eqn, operands)[j]
+
+        result, pullback = jax.vjp(output, *[values[i] for i in probed])
+        return pullback(jnp.ones(result.shape, result.dtype))
+
+    try:
+        avals: list[Any] = [atom.aval for atom in eqn.invars]
+        jax.make_jaxpr(pulled_back)(*[jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals])
+    except Exception:  # to look ahead must not be what fails; what is wrong is raised where the rule is used
+        return everything
+    return [i in seen or i not in probed for i in range(len(eqn.invars))]
+
+
+def _probe(note: Callable[[], Any]) -> Callable[[Any], Any]:
+    """The identity, which takes note when a gradient comes through that is more than a symbolic zero."""
+    identity = jax.custom_vjp(lambda x: x)
+
+    def backward(residuals: None, cotangent: Any) -> tuple[Any]:
+        del residuals
+        if isinstance(cotangent, SymbolicZero):
+            return (None,)
+        note()
+        return (cotangent,)
+
+    identity.defvjp(lambda x: (x.value, None), backward, symbolic_zeros=True)
+    return identity
+
+
+def _is_inexact(aval: Any) -> bool:
+    return jnp.issubdtype(getattr(aval, "dtype", np.dtype(bool)), jnp.inexact)
