@@ -13,24 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import hijax
-from jax.experimental.hijax import instantiate_zeros
-from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
+from jax.experimental.hijax import instantiate_zeros as instantiate_zeros
+from jax.extend.core import ClosedJaxpr as ClosedJaxpr
+from jax.extend.core import DebugInfo as DebugInfo
+from jax.extend.core import Jaxpr as Jaxpr
+from jax.extend.core import JaxprEqn as JaxprEqn
+from jax.extend.core import Literal as Literal
+from jax.extend.core import jaxpr_as_fun as jaxpr_as_fun
 from jax.interpreters import ad, partial_eval
-
-__all__ = [
-    "ClosedJaxpr",
-    "DebugInfo",
-    "HI_CALL",
-    "HiPrimitive",
-    "Jaxpr",
-    "JaxprEqn",
-    "Literal",
-    "Zero",
-    "instantiate_zeros",
-    "jaxpr_as_fun",
-    "no_cotangent",
-    "without_outputs",
-]
 
 HiPrimitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive")  # noqa: B009  # before jax 0.11
 """Base of a primitive that answers every transformation itself."""
