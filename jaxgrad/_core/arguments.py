@@ -93,6 +93,37 @@ def as_array(value: Any, name: str, function: str, *, remedy: str | None = None)
         raise wrong_kind(value, name, function, "Tensor", remedy) from None
 
 
+def as_flag(value: Any, name: str, function: str) -> bool:
+    """Yes or no; anything that Python finds true or false serves, as in torch.
+
+    Raises:
+        TypeError: ``DataLoader(): argument 'shuffle' must be bool, not ndarray``: it is neither.
+
+    >>> as_flag(1, "shuffle", "DataLoader")
+    True
+    """
+    try:
+        return bool(value)
+    except (TypeError, ValueError):
+        raise wrong_kind(value, name, function, "bool") from None
+
+
+def as_list(value: Any, name: str, function: str, kind: str) -> list[Any]:
+    """The elements of something that can be iterated over.
+
+    Raises:
+        TypeError: ``ConcatDataset(): argument 'datasets' must be an iterable of datasets, not int``.
+
+    >>> as_list((1, 2), "datasets", "ConcatDataset", "an iterable of datasets")
+    [1, 2]
+    """
+    try:
+        iterator = iter(value)
+    except TypeError:
+        raise wrong_kind(value, name, function, kind) from None
+    return list(iterator)
+
+
 def as_callable(value: Any, name: str, function: str, *, remedy: str | None = None) -> Callable[..., Any]:
     """Something that can be called.
 

@@ -14,6 +14,8 @@
 - on the accelerator: prefetch_to_device, stacked_epoch
 """
 
+from jaxgrad.utils.data._workers.info import get_worker_info as get_worker_info
+from jaxgrad.utils.data.batch_sampler import BatchSampler as BatchSampler
 from jaxgrad.utils.data.collate import default_collate as default_collate
 from jaxgrad.utils.data.collate import default_convert as default_convert
 from jaxgrad.utils.data.dataloader import DataLoader as DataLoader
@@ -30,10 +32,8 @@ from jaxgrad.utils.data.device import prefetch_to_device as prefetch_to_device
 from jaxgrad.utils.data.device import stacked_epoch as stacked_epoch
 from jaxgrad.utils.data.distributed import DistributedSampler as DistributedSampler
 from jaxgrad.utils.data.epoch import Epoch as Epoch
-from jaxgrad.utils.data.sampler import BatchSampler as BatchSampler
 from jaxgrad.utils.data.sampler import RandomSampler as RandomSampler
 from jaxgrad.utils.data.sampler import Sampler as Sampler
 from jaxgrad.utils.data.sampler import SequentialSampler as SequentialSampler
 from jaxgrad.utils.data.sampler import SubsetRandomSampler as SubsetRandomSampler
 from jaxgrad.utils.data.sampler import WeightedRandomSampler as WeightedRandomSampler
-from jaxgrad.utils.data.worker import get_worker_info as get_worker_info

@@ -13,6 +13,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.arguments import wrong_kind
+
+_NUMBERS = "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint64 uint32 uint16 uint8".split()
 _UNKNOWN = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
 
 
@@ -36,10 +39,14 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> default_collate([("a", 1.5), ("b", 2.5)])
     [('a', 'b'), array([1.5, 2.5])]
     """
+    if not isinstance(batch, collections.abc.Sequence | np.ndarray):
+        raise wrong_kind(batch, "batch", "default_collate", "a list of samples")
     first = batch[0]
     if _is_array(first):
         return _stack([_as_array(each) for each in batch])
     if isinstance(first, np.generic) and not isinstance(first, str | bytes):
+        if not (isinstance(first, np.number | np.bool_) or _is_numeric(first.dtype)):
+            raise TypeError(_UNKNOWN.format(type(first)))
         return _stack([np.asarray(each) for each in batch])
     if isinstance(first, float):
         return np.array([_as_float(each) for each in batch], np.float64)
@@ -99,6 +106,11 @@ def _as_array(value: Any) -> np.ndarray:
 
 def _stack(arrays: list[np.ndarray]) -> np.ndarray:
     first = arrays[0]
+    if not _is_numeric(first.dtype):
+        raise TypeError(
+            f"can't convert np.ndarray of type numpy.{first.dtype.type.__name__}. "
+            f"The only supported types are: {', '.join(_NUMBERS)}, and bool."
+        )
     for i, array in enumerate(arrays):
         if array.shape != first.shape:
             raise RuntimeError(
@@ -110,6 +122,11 @@ def _stack(arrays: list[np.ndarray]) -> np.ndarray:
         if array.dtype != dtype:
             dtype = jnp.promote_types(dtype, array.dtype)  # torch's lattice: int32 with float32 is float32
     return np.stack(arrays, dtype=dtype) if dtype != first.dtype else np.stack(arrays)
+
+
+def _is_numeric(dtype: np.dtype) -> bool:
+    """Whether torch has this dtype, or JAX has it beyond numpy's (bfloat16 and smaller ones)."""
+    return dtype.name in (*_NUMBERS, "bool") or (dtype.kind == "V" and jnp.issubdtype(dtype, np.number))
 
 
 def _as_float(value: Any) -> float:
@@ -126,6 +143,8 @@ def _numbers(batch: Sequence[Any]) -> np.ndarray:
         return np.array(batch, np.float32)
     if not all(isinstance(each, int | np.integer | np.bool_) for each in batch):
         wrong = next(each for each in batch if not isinstance(each, int | np.integer | np.bool_))
+        if isinstance(wrong, str | bytes):
+            raise TypeError(f"new(): invalid data type '{type(wrong).__name__}'")
         raise RuntimeError(f"Could not infer dtype of {type(wrong).__name__}")
     if any(not -(2**63) <= each < 2**63 for each in batch):
         raise ValueError("Overflow when unpacking long long")

@@ -11,26 +11,21 @@ even without shuffling) from the loader's generator or the global one; the sampl
 """
 
 import copy
-import os
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from jaxgrad._core.arguments import as_flag, as_list
 from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator, from_state
-from jaxgrad.utils.data import draws
+from jaxgrad.utils.data import checks, draws
+from jaxgrad.utils.data.batch_sampler import BatchSampler, Slices, at_epoch
+from jaxgrad.utils.data.carrier import T, carry, generator_of
 from jaxgrad.utils.data.collate import default_collate, default_convert
 from jaxgrad.utils.data.dataset import is_stream
 from jaxgrad.utils.data.epoch import Epoch, Opened, check_state
-from jaxgrad.utils.data.sampler import (
-    BatchSampler,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    at_epoch,
-    draw_from,
-    own_generator,
-)
+from jaxgrad.utils.data.sampler import Pass, RandomSampler, Sampler, SequentialSampler, begin, draw_from, own_generator
 
 _UNSAID: Any = object()
 
@@ -64,6 +59,7 @@ class DataLoader:
 
     Raises:
         ValueError: arguments that exclude each other or are out of range, in torch's words.
+        TypeError: an argument of the wrong kind.
 
     >>> from jaxgrad import random
     >>> generator = random.manual_seed(0)
@@ -97,12 +93,15 @@ class DataLoader:
         in_order: bool = True,
     ):
         del pin_memory, pin_memory_device, in_order
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
-        _check_generator(generator, optional=True)
+        persistent_workers = as_flag(persistent_workers, "persistent_workers", "DataLoader")
+        checks.check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        checks.check_generator(generator)
+        checks.check_callables(collate_fn, worker_init_fn)
         streamed = is_stream(dataset)
         if streamed:
-            _check_stream(shuffle, sampler, batch_sampler)
-        _check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
+            checks.check_stream(shuffle, sampler, batch_sampler)
+        shuffle = as_flag(shuffle, "shuffle", "DataLoader")
+        checks.check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
 
         self.dataset = dataset
         self.num_workers = num_workers
@@ -161,33 +160,42 @@ class DataLoader:
             )
         )
 
-    def epoch(self, generator: Generator, after: Epoch | None = _UNSAID) -> tuple[Epoch, Generator]:
+    def epoch(self, generator: T, after: Epoch | None = _UNSAID) -> tuple[Epoch, T]:
         """One pass over the data: the batches, and the generator after it.
 
         Args:
-            generator: where torch's global generator stands before the epoch.
+            generator: where torch's global generator stands before the epoch; or what carries it, a train state or
+                anything else with ``.generator`` and ``.replace(generator=...)``.
             after: the epoch before this one, or None if it is the first. To be said where it matters: if the loader
                 has a generator of its own, which goes on there, or persistent workers.
 
         Returns:
-            An iterator over batches of numpy arrays, and the generator as torch's global one would stand once all
-            batches were read.
+            An iterator over batches of numpy arrays, and the generator (or its carrier) as torch's global one would
+            stand once all batches were read.
 
         Raises:
-            TypeError: ``after`` matters and was not given.
+            TypeError: ``after`` matters and was not given, or there is no generator.
+            AssertionError: ``_SingleProcessDataLoaderIter requires timeout == 0``.
         """
         opened, generator = self.open(generator, after)
         return opened.start(generator)
 
-    def open(self, generator: Generator, after: Epoch | None = _UNSAID) -> tuple[Opened, Generator]:
+    def open(self, generator: T, after: Epoch | None = _UNSAID) -> tuple[Opened, T]:
         """What ``iter(loader)`` draws; ``opened.start(generator)`` then draws what the first ``next`` does.
+
+        Args:
+            generator, after: as in :meth:`epoch`.
+
+        Returns:
+            The epoch between its two draws, and the generator after the first.
 
         >>> from jaxgrad import random
         >>> opened, generator = DataLoader(range(3), shuffle=True).open(random.manual_seed(0))
         >>> noise, generator = random.rand(generator, (2,))  # drawn between iter(loader) and the first batch
         >>> batches, generator = opened.start(generator)
         """
-        _check_generator(generator)
+        given = generator_of(generator)
+        checks.check_ready(self.num_workers, self.timeout, self.prefetch_factor)
         if after is _UNSAID:
             if self.own or self.persistent_workers:
                 raise TypeError(
@@ -206,27 +214,38 @@ class DataLoader:
                     expected=f"{len(self.own)} own generators",
                 )
             )
-        streams = [generator, *(self.own if after is None else after.own)]
+        streams = [given, *(self.own if after is None else after.own)]
         workers = None if after is None or not self.persistent_workers else after.hand_over_workers()
+        begun = begin(self._index_sampler, streams[self._sampler_stream])
+        if begun is not None:
+            streams[self._sampler_stream] = begun.generator
         if after is not None and self.persistent_workers:
             base_seed = after.base_seed
         else:
             base_seed, streams[self._loader_stream] = draws.seed(streams[self._loader_stream])
-        opened = Opened(self, base_seed, tuple(streams[1:]), workers)
+        opened = Opened(self, base_seed, tuple(streams[1:]), workers, begun)
         if self.num_workers:
             opened.drawn, streams[0] = opened.draw(streams[0])
-        return opened, streams[0]
+        return opened, carry(generator, streams[0])
 
     def draw_order(
-        self, streams: Sequence[Generator]
+        self, streams: Sequence[Generator], begun: Pass | None = None
     ) -> tuple[Sequence[Any] | None, Generator | None, list[Generator]]:
         """The index batches of an epoch, the generator they were drawn from, and all streams afterwards."""
         streams = list(streams)
         if is_stream(self.dataset):
             return None, None, streams
         before = streams[self._sampler_stream]
-        index_batches, streams[self._sampler_stream] = draw_from(self._index_sampler, before)
+        index_batches, streams[self._sampler_stream] = self._draw(before, begun)
         return index_batches, before if _repeatable(self._index_sampler) else None, streams
+
+    def _draw(self, generator: Generator, begun: Pass | None = None) -> tuple[Sequence[Any], Generator]:
+        """The indices of each batch, or of each sample: a dataset is asked for Python's integers, as by torch."""
+        drawn, generator = begun.finish(generator) if begun else draw_from(self._index_sampler, generator)
+        drawn = drawn.tolist() if isinstance(drawn, np.ndarray) else drawn
+        if self.batch_sampler is not None and not isinstance(drawn, Slices):
+            drawn = [as_list(each, "batch_sampler", "DataLoader", "of lists of indices") for each in drawn]
+        return drawn, generator
 
     def at_epoch(self, epoch: int) -> "DataLoader":
         """This loader with its :class:`DistributedSampler` in another epoch; torch's ``sampler.set_epoch(epoch)``."""
@@ -252,7 +271,7 @@ class DataLoader:
         drawn_from = from_state(state["drawn_from"]) if "drawn_from" in state else None
         index_batches = state.get("index_batches")
         if drawn_from is not None:
-            index_batches, _ = draw_from(self._index_sampler, drawn_from)
+            index_batches, _ = self._draw(drawn_from)
         position = int(state["position"])
         if len(own) != len(self.own) or (index_batches is not None and position > len(index_batches)):
             raise ValueError(
@@ -278,89 +297,6 @@ def _stream_of(generator: Generator | None, own: list[Generator]) -> int:
 
 def _repeatable(sampler: Any) -> bool:
     """Whether a pass is a function of the generator alone, so that it can be drawn again."""
-    if isinstance(sampler, BatchSampler):
-        return _repeatable(sampler.sampler)
-    return isinstance(sampler, Sampler) and type(sampler).draw is not Sampler.draw
-
-
-def _check_generator(generator: Any, optional: bool = False) -> None:
-    if not isinstance(generator, Generator) and not (optional and generator is None):
-        raise TypeError(
-            explain(
-                "a DataLoader draws from a generator",
-                got=type(generator).__name__,
-                expected="jaxgrad.random.Generator",
-                remedy="random.manual_seed(seed)",
-            )
-        )
-
-
-def _check_workers(
-    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool, context: Any
-) -> None:
-    if num_workers < 0:
-        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
-    if timeout < 0:
-        raise ValueError("timeout option should be non-negative")
-    if num_workers == 0 and timeout > 0:
-        raise ValueError(explain("timeout is the time to wait for a worker", got=f"timeout={timeout}, num_workers=0"))
-    if num_workers == 0 and prefetch_factor is not None:
-        raise ValueError(
-            "prefetch_factor option could only be specified in multiprocessing."
-            "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
-        )
-    if prefetch_factor is not None and prefetch_factor < 0:
-        raise ValueError("prefetch_factor option should be non-negative")
-    if prefetch_factor == 0:
-        raise ValueError("prefetch_factor must be greater than 0 with num_workers > 0")
-    if persistent_workers and num_workers == 0:
-        raise ValueError("persistent_workers option needs num_workers > 0")
-    _check_context(num_workers, context)
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if num_workers > available:
-        warnings.warn(
-            f"This DataLoader will create {num_workers} worker processes in total. "
-            f"Our suggested max number of worker in current system is {available}, which is smaller "
-            "than what this DataLoader is going to create. "
-            "Please be aware that excessive worker creation might get DataLoader running slow or even freeze, "
-            "lower the worker number to avoid potential slowness/freeze if necessary.",
-            stacklevel=3,
-        )
-
-
-def _check_context(num_workers: int, context: Any) -> None:
-    if context is None:
-        return
-    if num_workers == 0:
-        raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
-            f"but got num_workers={num_workers}"
-        )
-    method = context if isinstance(context, str) else getattr(context, "get_start_method", lambda: context)()
-    if method != "spawn":
-        raise ValueError(
-            explain(
-                f"multiprocessing_context option should specify a valid start method in ['spawn'], "
-                f"but got multiprocessing_context={context!r}",
-                remedy="None or 'spawn': JAX runs threads, and a process with threads cannot be forked safely",
-            )
-        )
-
-
-def _check_stream(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
-    prefix = "DataLoader with IterableDataset: expected unspecified "
-    if shuffle not in {False, None}:
-        raise ValueError(f"{prefix}shuffle option, but got shuffle={shuffle}")
-    if sampler is not None:
-        raise ValueError(f"{prefix}sampler option, but got sampler={sampler}")
-    if batch_sampler is not None:
-        raise ValueError(f"{prefix}batch_sampler option, but got batch_sampler={batch_sampler}")
-
-
-def _check_batching(batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any) -> None:
-    if sampler is not None and shuffle:
-        raise ValueError("sampler option is mutually exclusive with shuffle")
-    if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
-        raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
-    if batch_sampler is None and batch_size is None and drop_last:
-        raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+    if not isinstance(sampler, Sampler) or type(sampler).draw is Sampler.draw:
+        return False
+    return not isinstance(sampler, BatchSampler) or _repeatable(sampler.sampler)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxgrad._core.arguments import as_list, as_number, wrong_kind
 from jaxgrad._core.errors import explain
-from jaxgrad.random import Generator
 from jaxgrad.utils.data import draws
+from jaxgrad.utils.data.carrier import T, carry, generator_of
 
 
 class Dataset:
@@ -153,12 +154,14 @@ class ConcatDataset(Dataset):
     """
 
     def __init__(self, datasets: Iterable[Any]):
-        self.datasets = list(datasets)
+        self.datasets = as_list(datasets, "datasets", "ConcatDataset", "an iterable of datasets")
         if not self.datasets:
             raise AssertionError("datasets should not be an empty iterable")
         if any(is_stream(dataset) for dataset in self.datasets):
             raise AssertionError("ConcatDataset does not support IterableDataset")
-        self.cumulative_sizes = list(itertools.accumulate(len(dataset) for dataset in self.datasets))
+        self.cumulative_sizes = list(
+            itertools.accumulate(length_of(each, "datasets", "ConcatDataset") for each in self.datasets)
+        )
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
@@ -236,7 +239,7 @@ class Subset(Dataset):
         return len(self.indices)
 
 
-def random_split(dataset: Any, lengths: Sequence[int | float], generator: Generator) -> tuple[list[Subset], Generator]:
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: T) -> tuple[list[Subset], T]:
     """Mirror of ``torch.utils.data.random_split``: one permutation, cut into consecutive pieces.
 
     Fractions that sum to 1 stand for ``floor(fraction * n)`` samples each; what is left over goes to the first
@@ -245,7 +248,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
     Args:
         dataset: anything with a length.
         lengths: samples of each split, or fractions.
-        generator: what torch draws from here: its global generator, or the one given to it.
+        generator: what torch draws from here: its global generator, or the one given to it; or what carries it.
 
     Returns:
         The subsets, and the generator after the permutation.
@@ -253,13 +256,15 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
     Raises:
         ValueError: ``Sum of input lengths does not equal the length of the input dataset!``, or a fraction is not
             between 0 and 1.
+        TypeError: the dataset has no length, the lengths are no numbers, or there is no generator.
 
     >>> from jaxgrad import random
     >>> (train, test), generator = random_split(range(10), [0.7, 0.3], random.manual_seed(42))
     >>> list(train), list(test)
     ([2, 6, 1, 8, 4, 5, 0], [9, 3, 7])
     """
-    total = len(dataset)
+    total = length_of(dataset, "dataset", "random_split")
+    lengths = [_as_length(each) for each in as_list(lengths, "lengths", "random_split", "a sequence of numbers")]
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _fractions_to_lengths(lengths, total)
     if sum(lengths) != total:
@@ -270,10 +275,26 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
                 expected=f"in all {total}",
             )
         )
-    order, generator = draws.randperm(generator, total)
+    order, drawn = draws.randperm(generator_of(generator), total)
     ends = itertools.accumulate(int(length) for length in lengths)
     pieces = [order[end - int(length) : end].tolist() for end, length in zip(ends, lengths, strict=True)]
-    return [Subset(dataset, piece) for piece in pieces], generator
+    return [Subset(dataset, piece) for piece in pieces], carry(generator, drawn)
+
+
+def length_of(source: Any, name: str, function: str) -> int:
+    """The length of what is sampled from.
+
+    Raises:
+        TypeError: it has none.
+    """
+    if not hasattr(type(source), "__len__"):
+        raise wrong_kind(source, name, function, "something with a length")
+    return len(source)
+
+
+def _as_length(value: Any) -> int | float:
+    number = as_number(value, "lengths", "random_split")
+    return int(number) if number.is_integer() else number
 
 
 def _fractions_to_lengths(fractions: Sequence[float], total: int) -> list[int]:

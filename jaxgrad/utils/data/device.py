@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgrad._core.arguments import as_integer, wrong_kind
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
-from jaxgrad.random import Generator
+from jaxgrad.utils.data.batch_sampler import Slices
+from jaxgrad.utils.data.carrier import T
 from jaxgrad.utils.data.collate import default_collate
 from jaxgrad.utils.data.dataloader import _UNSAID, DataLoader
 from jaxgrad.utils.data.dataset import Subset, TensorDataset
 from jaxgrad.utils.data.epoch import Epoch
-from jaxgrad.utils.data.sampler import Slices
 
 
 def prefetch_to_device(batches: Iterable[Any], size: int = 2, sharding: Any = None) -> "OnDevice":
@@ -46,8 +47,10 @@ def prefetch_to_device(batches: Iterable[Any], size: int = 2, sharding: Any = No
     >>> [int(batch.sum()) for batch in prefetch_to_device([np.arange(3), np.arange(4)])]
     [3, 6]
     """
-    if size < 1:
+    if as_integer(size, "size", "prefetch_to_device") < 1:
         raise ValueError(explain("a prefetch of less than one batch sends nothing ahead", got=size, expected=">= 1"))
+    if not isinstance(batches, Iterable):
+        raise wrong_kind(batches, "batches", "prefetch_to_device", "an iterable of batches")
     return OnDevice(iter(batches), size, sharding)
 
 
@@ -115,9 +118,7 @@ class StackedEpoch(NamedTuple):
     epoch: Epoch
 
 
-def stacked_epoch(
-    loader: DataLoader, generator: Generator, after: Epoch | None = _UNSAID
-) -> tuple[StackedEpoch, Generator]:
+def stacked_epoch(loader: DataLoader, generator: T, after: Epoch | None = _UNSAID) -> tuple[StackedEpoch, T]:
     """An epoch gathered on the device from data that lies there, in the order in which torch would read it.
 
     Only the indices are sent to the device. For data that fits there twice: once as it is, once in order.

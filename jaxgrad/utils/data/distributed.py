@@ -8,9 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgrad._core.arguments import as_flag, as_integer
 from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator, manual_seed
 from jaxgrad.utils.data import draws
+from jaxgrad.utils.data.dataset import length_of
 from jaxgrad.utils.data.sampler import Sampler
 
 
@@ -52,20 +54,22 @@ class DistributedSampler(Sampler):
     ):
         num_replicas = jax.process_count() if num_replicas is None else num_replicas
         rank = jax.process_index() if rank is None else rank
+        num_replicas = as_integer(num_replicas, "num_replicas", "DistributedSampler")
+        rank = as_integer(rank, "rank", "DistributedSampler")
         if not 0 <= rank < num_replicas:
             raise ValueError(f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
         self.dataset = dataset
         self.num_replicas = num_replicas
         self.rank = rank
         self.epoch = 0
-        self.shuffle = shuffle
-        self.seed = seed
-        self.drop_last = drop_last
+        self.shuffle = as_flag(shuffle, "shuffle", "DistributedSampler")
+        self.seed = as_integer(seed, "seed", "DistributedSampler")
+        self.drop_last = as_flag(drop_last, "drop_last", "DistributedSampler")
 
     @property
     def num_samples(self) -> int:
         """How many samples each process reads."""
-        n = len(self.dataset)
+        n = length_of(self.dataset, "dataset", "DistributedSampler")
         return n // self.num_replicas if self.drop_last else math.ceil(n / self.num_replicas)
 
     @property
@@ -76,7 +80,7 @@ class DistributedSampler(Sampler):
     def at_epoch(self, epoch: int) -> "DistributedSampler":
         """This sampler in another epoch, in another order."""
         other = copy.copy(self)
-        other.epoch = epoch
+        other.epoch = as_integer(epoch, "epoch", "at_epoch")
         return other
 
     def set_epoch(self, epoch: int) -> None:
@@ -95,12 +99,12 @@ class DistributedSampler(Sampler):
 
     def draw(self, generator: Generator) -> tuple[np.ndarray, Generator]:
         """This process's share of the order of the epoch; nothing is drawn from ``generator``."""
-        n = len(self.dataset)
+        n = length_of(self.dataset, "dataset", "DistributedSampler")
         order = draws.randperm(manual_seed(self.seed + self.epoch), n)[0] if self.shuffle else np.arange(n)
         return np.resize(order, self.total_size)[self.rank :: self.num_replicas], generator
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.draw(manual_seed(0))[0].tolist())
+        return iter(np.asarray(self._own_draw(manual_seed(0))[0]).tolist())
 
     def __len__(self) -> int:
         return self.num_samples

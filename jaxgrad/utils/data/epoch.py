@@ -1,18 +1,41 @@
 """One epoch of a loader: an iterator over batches whose place can be stored and found again."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator
 from jaxgrad.random.generator import STATE_BYTES
+from jaxgrad.utils.data._workers.pool import Workers
+from jaxgrad.utils.data._workers.reader import Failure, Job, Share
+from jaxgrad.utils.data.carrier import T, carry, generator_of
 from jaxgrad.utils.data.fetch import make_fetcher
-from jaxgrad.utils.data.workers import Failure, Job, Share, Workers
+from jaxgrad.utils.data.sampler import Pass
 
-if TYPE_CHECKING:
-    from jaxgrad.utils.data.dataloader import DataLoader
+
+class Loader(Protocol):
+    """What an epoch asks of the loader that it is an epoch of: a :class:`DataLoader`."""
+
+    dataset: Any
+    batched: bool
+    batch_size: int | None
+    drop_last: bool
+    collate_fn: Callable[[Any], Any]
+    num_workers: int
+    prefetch_factor: int | None
+    timeout: float
+    worker_init_fn: Callable[[int], None] | None
+    persistent_workers: bool
+
+    def __len__(self) -> int: ...
+
+    def draw_order(
+        self, streams: Sequence[Generator], begun: Pass | None = None
+    ) -> tuple[Sequence[Any] | None, Generator | None, list[Generator]]:
+        """The index batches of an epoch, the generator they were drawn from, and all streams afterwards."""
+        ...
 
 
 class Epoch:
@@ -31,7 +54,7 @@ class Epoch:
 
     def __init__(
         self,
-        loader: "DataLoader",
+        loader: Loader,
         index_batches: Sequence[Any] | None,
         base_seed: int,
         own: tuple[Generator, ...],
@@ -174,23 +197,27 @@ class _InProcess:
 class Opened:
     """An epoch between ``iter(loader)`` and the first ``next``: without workers the order is not drawn yet."""
 
-    def __init__(self, loader: "DataLoader", base_seed: int, own: tuple[Generator, ...], workers: Any):
+    def __init__(
+        self, loader: Loader, base_seed: int, own: tuple[Generator, ...], workers: Any, begun: Pass | None = None
+    ):
         self.loader, self.base_seed, self.own = loader, base_seed, own
+        self._begun = begun
         self.drawn: Epoch | None = None
         self._workers = workers
 
     def draw(self, generator: Generator) -> tuple[Epoch, Generator]:
         """Draw the order."""
         loader = self.loader
-        index_batches, drawn_from, streams = loader.draw_order([generator, *self.own])
+        index_batches, drawn_from, streams = loader.draw_order([generator, *self.own], self._begun)
         epoch = Epoch(loader, index_batches, self.base_seed, tuple(streams[1:]), drawn_from, workers=self._workers)
         return epoch, streams[0]
 
-    def start(self, generator: Generator) -> tuple[Epoch, Generator]:
+    def start(self, generator: T) -> tuple[Epoch, T]:
         """What torch draws at the first ``next``; with workers that was drawn in ``iter`` already."""
         if self.drawn is not None:
             return self.drawn, generator
-        return self.draw(generator)
+        epoch, drawn = self.draw(generator_of(generator))
+        return epoch, carry(generator, drawn)
 
 
 def check_state(state: Any) -> None:

@@ -5,14 +5,17 @@ samplers draw while they are iterated over; the indices are the same. *Which* ge
 the global one, or, where a sampler was given its own, that one; :class:`DataLoader` keeps track of it.
 """
 
-from collections.abc import Iterator, Sequence, Sized
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator, manual_seed
 from jaxgrad.utils.data import draws
+from jaxgrad.utils.data.dataset import length_of
 
 Indices: TypeAlias = Sequence[Any] | np.ndarray
 
@@ -20,8 +23,10 @@ Indices: TypeAlias = Sequence[Any] | np.ndarray
 class Sampler:
     """Base of all samplers; mirror of ``torch.utils.data.Sampler``.
 
-    A subclass that draws at random defines :meth:`draw`; one that does not may define ``__iter__`` alone, as in
-    torch. ``__len__`` is wanted only for the length of a loader. A pass over the data must come to an end.
+    A subclass that draws at random defines :meth:`draw`. One that defines ``__iter__`` instead, as in torch, is
+    iterated over, whatever it derives from; while it is drawn, ``super().__iter__()`` and the samplers that it holds
+    as attributes can be iterated over too, and draw from the same generator. ``__len__`` is wanted only for the
+    length of a loader. A pass over the data must come to an end.
 
     Attributes:
         generator: where the sampler's own stream starts, or None if it draws from the global one.
@@ -38,25 +43,103 @@ class Sampler:
     """
 
     generator: Generator | None = None
+    _stream: "Pass | None" = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        nearest = next(vars(base) for base in cls.__mro__ if "draw" in vars(base) or "__iter__" in vars(base))
+        if "draw" not in nearest:
+            cls.draw = Sampler.draw  # type: ignore[method-assign]  # a parent's would ignore the new __iter__
 
     def draw(self, generator: Generator) -> tuple[Indices, Generator]:
         """One pass: the indices (or, from a batch sampler, lists of indices), and the generator after it."""
-        return list(self), generator
+        begun = Pass(self, generator)
+        return begun.finish(begun.generator)
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError
 
+    def _drawn(self) -> Iterator[Any]:
+        """A pass of the library's own :meth:`draw`, from the stream that is open for this sampler.
+
+        Raises:
+            TypeError: none is open: this is a plain loop, which gives no generator.
+        """
+        if self._stream is None:
+            raise TypeError(
+                explain(
+                    f"{type(self).__name__} draws from a generator, which a plain loop does not give it",
+                    remedy="indices, generator = sampler.draw(generator)",
+                )
+            )
+        return self._drawn_when_asked()
+
+    def _drawn_when_asked(self) -> Iterator[Any]:
+        """torch's samplers are generators: nothing is drawn before the first index is asked for."""
+        assert self._stream is not None
+        indices, self._stream.generator = self._own_draw(self._stream.generator)
+        yield from indices.tolist() if isinstance(indices, np.ndarray) else indices
+
+    def _own_draw(self, generator: Generator) -> tuple[Indices, Generator]:
+        """The nearest ``draw`` that is not the one that iterates."""
+        draws = (vars(base).get("draw") for base in type(self).__mro__)
+        draw = next(draw for draw in draws if draw is not None and draw is not Sampler.draw)
+        drawn: tuple[Indices, Generator] = draw(self, generator)
+        return drawn
+
+
+class Pass:
+    """A pass over a sampler that is iterated over: what its ``__iter__`` draws at once, and what it draws as it goes.
+
+    In between the loader draws the seed of its workers, as torch's does.
+
+    Attributes:
+        generator: where the stream stands now.
+    """
+
+    def __init__(self, sampler: Sampler, generator: Generator):
+        self.sampler, self.generator = sampler, generator
+        with self._open():
+            self._iterator = iter(sampler)
+
+    def finish(self, generator: Generator) -> tuple[list[Any], Generator]:
+        """All indices, and the generator after them."""
+        self.generator = generator
+        with self._open():
+            return list(self._iterator), self.generator
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        """Let the sampler, and those it is made of, be iterated over."""
+        parts = [each for each in _with_parts(self.sampler) if each._stream is None]
+        for each in parts:
+            each._stream = self
+        try:
+            yield
+        finally:
+            for each in parts:
+                del each._stream
+
+
+def _with_parts(sampler: Any) -> list[Sampler]:
+    """A sampler and all samplers among its attributes, and theirs."""
+    found: list[Sampler] = []
+    waiting = [sampler]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Sampler) and not any(each is other for other in found):
+            found.append(each)
+            waiting += getattr(each, "__dict__", {}).values()
+        elif isinstance(each, list | tuple) and len(each) <= 64:
+            waiting += each
+    return found
+
 
 class _RandomlyDrawn(Sampler):
-    """A sampler that cannot be iterated over, since nobody would say from which generator it draws."""
+    """A sampler that can be iterated over only while it is drawn: else nobody would say from which generator."""
 
     def __iter__(self) -> Iterator[Any]:
-        raise TypeError(
-            explain(
-                f"{type(self).__name__} draws from a generator, which a plain loop does not give it",
-                remedy="indices, generator = sampler.draw(generator)",
-            )
-        )
+        return self._drawn()
 
 
 class SequentialSampler(Sampler):
@@ -71,13 +154,13 @@ class SequentialSampler(Sampler):
 
     def draw(self, generator: Generator) -> tuple[np.ndarray, Generator]:
         """0, 1, 2 ...; nothing is drawn."""
-        return np.arange(len(self.data_source)), generator
+        return np.arange(len(self)), generator
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self.data_source)))
+        return iter(range(len(self)))
 
     def __len__(self) -> int:
-        return len(self.data_source)
+        return length_of(self.data_source, "data_source", "SequentialSampler")
 
 
 class RandomSampler(_RandomlyDrawn):
@@ -122,7 +205,10 @@ class RandomSampler(_RandomlyDrawn):
     @property
     def num_samples(self) -> int:
         """How many samples one pass gives; follows the dataset if it was not given."""
-        return len(self.data_source) if self._num_samples is None else self._num_samples
+        return self._length() if self._num_samples is None else self._num_samples
+
+    def _length(self) -> int:
+        return length_of(self.data_source, "data_source", "RandomSampler")
 
     def draw(self, generator: Generator) -> tuple[np.ndarray, Generator]:
         """One pass from the global generator, or, if the sampler has its own stream, from that."""
@@ -132,7 +218,7 @@ class RandomSampler(_RandomlyDrawn):
         return self._draw_directly(manual_seed(seed))[0], generator
 
     def _draw_directly(self, generator: Generator) -> tuple[np.ndarray, Generator]:
-        n = len(self.data_source)
+        n = self._length()
         if self.replacement:
             return draws.randint(generator, n, self.num_samples)
         passes, rest = divmod(self.num_samples, n)
@@ -162,11 +248,11 @@ class SubsetRandomSampler(_RandomlyDrawn):
 
     def draw(self, generator: Generator) -> tuple[list[Any], Generator]:
         """One permutation of the indices."""
-        order, generator = draws.randperm(generator, len(self.indices))
+        order, generator = draws.randperm(generator, len(self))
         return [self.indices[i] for i in order.tolist()], generator
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return length_of(self.indices, "indices", "SubsetRandomSampler")
 
 
 class WeightedRandomSampler(_RandomlyDrawn):
@@ -200,7 +286,10 @@ class WeightedRandomSampler(_RandomlyDrawn):
         _check_num_samples(num_samples)
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
-        self.weights = np.asarray(weights, np.float64)
+        try:
+            self.weights = np.asarray(weights, np.float64)
+        except (TypeError, ValueError):
+            raise wrong_kind(weights, "weights", "WeightedRandomSampler", "a sequence of numbers") from None
         if self.weights.ndim != 1:
             raise ValueError(
                 f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
@@ -217,83 +306,38 @@ class WeightedRandomSampler(_RandomlyDrawn):
         return self.num_samples
 
 
-class BatchSampler(Sampler):
-    """Groups the indices of another sampler; mirror of ``torch.utils.data.BatchSampler``.
-
-    Args:
-        sampler: a sampler, or any iterable of indices.
-        batch_size: indices in a batch.
-        drop_last: whether a last batch that is not full is left out.
+def own_generator(sampler: Any) -> Generator | None:
+    """Where a sampler's own stream starts; None for samplers that have none, and for plain iterables.
 
     Raises:
-        ValueError: ``batch_size should be a positive integer value, but got batch_size=...`` or
-            ``drop_last should be a boolean value, but got drop_last=...``.
-
-    >>> list(BatchSampler(SequentialSampler(range(7)), batch_size=3, drop_last=False))
-    [[0, 1, 2], [3, 4, 5], [6]]
+        ValueError: a sampler is made of several that have streams of their own.
     """
-
-    def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
-        if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
-        self.sampler = sampler
-        self.batch_size = batch_size
-        self.drop_last = drop_last
-
-    @property
-    def generator(self) -> Generator | None:  # type: ignore[override]
-        """The own stream of the sampler that is grouped."""
-        return own_generator(self.sampler)
-
-    def draw(self, generator: Generator) -> tuple["Slices", Generator]:
-        """One pass: lists of indices."""
-        order, generator = draw_from(self.sampler, generator)
-        return Slices(order, self.batch_size, self.drop_last), generator
-
-    def __iter__(self) -> Iterator[list[Any]]:
-        return iter(Slices(list(self.sampler), self.batch_size, self.drop_last))
-
-    def __len__(self) -> int:
-        n = len(self.sampler)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+    own = [each.generator for each in _with_parts(sampler) if each.generator is not None]
+    if any(each is not own[0] for each in own):
+        raise ValueError(
+            explain(
+                "a sampler draws from one stream",
+                got=f"{len(own)} own generators inside {type(sampler).__name__}",
+                remedy="give the samplers inside the same generator, or none",
+            )
+        )
+    return own[0] if own else None
 
 
-class Slices(Sequence):
-    """An order cut into batches: a sequence of lists that are made when they are asked for."""
-
-    def __init__(self, order: Indices, batch_size: int, drop_last: bool):
-        self.order, self.batch_size, self.drop_last = order, batch_size, drop_last
-
-    def __len__(self) -> int:
-        n = len(self.order)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
-
-    def __getitem__(self, i: Any) -> Any:
-        if not 0 <= i < len(self):
-            raise IndexError(i)
-        batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-        return batch.tolist() if isinstance(batch, np.ndarray) else list(batch)
-
-
-def own_generator(sampler: Any) -> Generator | None:
-    """Where a sampler's own stream starts; None for samplers that have none, and for plain iterables."""
-    return sampler.generator if isinstance(sampler, Sampler) else None
+def begin(sampler: Any, generator: Generator) -> Pass | None:
+    """What ``iter(sampler)`` draws, where that is the user's; None for a sampler that draws all at once."""
+    if isinstance(sampler, Sampler) and type(sampler).draw is Sampler.draw:
+        return Pass(sampler, generator)
+    return None
 
 
 def draw_from(sampler: Any, generator: Generator) -> tuple[Any, Generator]:
     """One pass over a sampler or over any iterable; the latter draws nothing that is known here."""
     if isinstance(sampler, Sampler):
         return sampler.draw(generator)
+    if not isinstance(sampler, Iterable) and not hasattr(sampler, "__getitem__"):
+        raise wrong_kind(sampler, "sampler", "DataLoader", "a sampler or an iterable of indices")
     return list(sampler), generator
-
-
-def at_epoch(sampler: Any, epoch: int) -> Any:
-    """A sampler as it is in a given epoch: itself, unless it is a :class:`DistributedSampler`, maybe in batches."""
-    if isinstance(sampler, BatchSampler):
-        return BatchSampler(at_epoch(sampler.sampler, epoch), sampler.batch_size, sampler.drop_last)
-    return sampler.at_epoch(epoch) if hasattr(sampler, "at_epoch") else sampler
 
 
 def _check_num_samples(num_samples: Any) -> None:
@@ -302,7 +346,6 @@ def _check_num_samples(num_samples: Any) -> None:
 
 
 __all__ = [
-    "BatchSampler",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

@@ -311,10 +311,8 @@ def test_errors_of_its_own():
         data.DataLoader(range(3), generator=torch.Generator())
     with pytest.raises(ValueError, match="cannot be forked safely"):
         data.DataLoader(range(3), num_workers=1, multiprocessing_context="fork")
-    with pytest.raises(ValueError, match="time to wait for a worker"):
-        data.DataLoader(range(3), timeout=1)
-    with pytest.raises(ValueError, match="greater than 0"):
-        data.DataLoader(range(3), num_workers=1, prefetch_factor=0)
+    with pytest.raises(AssertionError, match="prefetch_factor must be greater than 0 for MultiProcessingDataLoader"):
+        data.DataLoader(range(3), num_workers=1, prefetch_factor=0).epoch(random.manual_seed(0))
     with pytest.warns(UserWarning, match="This DataLoader will create 1000 worker processes"):
         data.DataLoader(range(3), num_workers=1000)
 

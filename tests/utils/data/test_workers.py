@@ -3,6 +3,7 @@
 torch's half runs once in a process of its own. No test looks at a clock to decide.
 """
 
+import itertools
 import json
 import multiprocessing
 import subprocess
@@ -95,6 +96,48 @@ def test_samples_and_worker_seeds_are_torchs(torchs, case):
     epochs, _ = run(loader, *numbers, read=lambda batches: [plain(batch) for batch in batches])
     assert epochs == torchs[case]["epochs"]
     assert {worker for batch in epochs[0] for worker in batch["worker"]} == {0, 1}
+
+
+UNEVEN = {
+    "persistent uneven": ({}, 8, 0, 3, 5, None),
+    "persistent left": ({"shuffle": True}, 9, 1, 3, 11, 3),
+}
+
+
+@pytest.mark.parametrize("case", UNEVEN)
+def test_persistent_workers_begin_each_epoch_anew(torchs, case):
+    """Also if batches do not divide among them, and after an epoch that was left early: order, workers and seeds.
+
+    What is drawn in a worker that has read ahead of an epoch left early is chance in torch too.
+    """
+    arguments, seed, between, n_epochs, n, leave = UNEVEN[case]
+    loader = data.DataLoader(sets.Augmented("jaxgrad", n), num_workers=2, persistent_workers=True, **arguments)
+    left = [leave] * (n_epochs - 1) + [None]
+    epochs, state = run(
+        loader,
+        seed,
+        between,
+        n_epochs,
+        lambda batches: [plain(batch) for batch in itertools.islice(batches, left.pop(0))],
+    )
+    keys = ("index", "worker", "seed") if leave else ("index", "worker", "seed", "python", "numpy")
+    expected = torchs[case]["epochs"]
+    assert [[batch[key] for key in keys] for epoch in epochs for batch in epoch] == [
+        [batch[key] for key in keys] for epoch in expected for batch in epoch
+    ]
+    assert state == torchs[case]["state"]
+
+
+@pytest.mark.slow
+def test_persistent_workers_after_an_epoch_that_was_resumed():
+    """Batch k is still worker k modulo n's, though another slot read the first one."""
+    loader = data.DataLoader(sets.Augmented("jaxgrad", 5), num_workers=2, persistent_workers=True)
+    opened, generator = loader.epoch(random.manual_seed(0), after=None)
+    resumed = loader.resume({**opened.state(), "position": 3})
+    assert [plain(batch)["worker"] for batch in resumed] == [[1], [0]]
+    batches, generator = loader.epoch(generator, after=resumed)
+    assert [(plain(batch)["index"], plain(batch)["worker"]) for batch in batches] == [([k], [k % 2]) for k in range(5)]
+    batches.close()
 
 
 @pytest.mark.parametrize(
