@@ -1,12 +1,15 @@
 """From a module to the dicts that are trained: every variable under torch's dotted name, in torch's order."""
 
+from typing import Any
+
 from flax import nnx
 
 from jaxgrad._core.listing import named_variables
 from jaxgrad._core.types import Buffers, Params
+from jaxgrad.func.leaves import is_nnx, split_leaves
 
 
-def extract(model: nnx.Module) -> tuple[Params, Buffers]:
+def extract(model: Any) -> tuple[Params, Buffers]:
     """The parameters and the buffers of a module, as flat dicts under the keys of torch's ``state_dict()``.
 
     After ``dict(model.named_parameters())`` and ``dict(model.named_buffers())``: a variable that two modules share
@@ -14,7 +17,14 @@ def extract(model: nnx.Module) -> tuple[Params, Buffers]:
     buffer, except the state of flax's own random streams, which stays in the module.
 
     Args:
-        model: any NNX module.
+        model: any NNX module, or an equinox module, whose floating point arrays are parameters and whose other arrays
+            are buffers.
+
+    Returns:
+        ``(params, buffers)``.
+
+    Raises:
+        TypeError: not a model, a torch module for one.
 
     >>> from jaxgrad import func, nn, random
     >>> rngs = nn.Rngs(random.manual_seed(0))
@@ -24,6 +34,8 @@ def extract(model: nnx.Module) -> tuple[Params, Buffers]:
 
     Source: torch/nn/modules/module.py, ``named_parameters`` and ``named_buffers``.
     """
+    if not is_nnx(model):
+        return split_leaves(model)
     params: Params = {}
     buffers: Buffers = {}
     seen: set[int] = set()

@@ -1,23 +1,18 @@
 """A module as a pure function of its parameters."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import numpy as np
-from flax import nnx
-
 from jaxgrad._core.call import Call, call_of, enter
-from jaxgrad._core.errors import describe, explain
 from jaxgrad._core.listing import named_variables
-from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array
-from jaxgrad.func.call import Watch
+from jaxgrad.func.bind import bound_copy, merged
+from jaxgrad.func.call import Aux, Watch
+from jaxgrad.func.leaves import in_mode, is_nnx, split_leaves, with_leaves
 
 
 def functional_call(
-    module: nnx.Module,
+    module: Any,
     parameter_and_buffer_dicts: Mapping[str, Array] | Sequence[Mapping[str, Array]],
     args: Any = None,
     kwargs: Mapping[str, Any] | None = None,
@@ -37,7 +32,7 @@ def functional_call(
     not written into the dict that was passed but come out beside the result, and so does the stream.
 
     Args:
-        module: any NNX module.
+        module: any NNX module, or an equinox module (its layers' keys are arguments of the call).
         parameter_and_buffer_dicts: a dict of dotted names, or several with different names. Names that are left out
             keep the module's own values.
         args: one array, or a tuple of positional arguments.
@@ -75,73 +70,16 @@ def functional_call(
 
     Source: torch/_functorch/functional_call.py.
     """
-    values = _merge(parameter_and_buffer_dicts)
-    bound: Any = clone(module)
-    variables = dict(named_variables(bound))
-    _check(type(module).__name__, values, variables, strict)
-    _bind(bound, variables, values, tie_weights)
+    values = merged(parameter_and_buffer_dicts)
+    positional = () if args is None else args if isinstance(args, tuple) else (args,)
+    if not is_nnx(module):
+        bound = in_mode(with_leaves(module, values, ignore_unknown=not strict), training, generator)
+        out = (bound if method is None else getattr(bound, method))(*positional, **(kwargs or {}))
+        return (out, Aux(split_leaves(bound)[1])) if has_aux else out
+    bound = bound_copy(module, values, tie_weights=tie_weights, strict=strict)
     call = Call(training, generator, around=call_of(module))
     enter(bound, call)
     watch = Watch(dict(named_variables(bound)), bound)
-    positional = () if args is None else args if isinstance(args, tuple) else (args,)
     out = (bound if method is None else getattr(bound, method))(*positional, **(kwargs or {}))
     watch.check_nothing_is_lost(call, has_aux)
     return (out, watch.aux(call)) if has_aux else out
-
-
-def _merge(dicts: Mapping[str, Array] | Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    if isinstance(dicts, Mapping):
-        return dict(dicts)
-    twice = [name for name, n in Counter(name for each in dicts for name in each).items() if n > 1]
-    if twice:
-        raise ValueError(f"{twice} appeared in multiple dictionaries; behavior of functional call is ambiguous")
-    return {name: value for each in dicts for name, value in each.items()}
-
-
-def _check(module: str, values: dict[str, Array], variables: dict[str, nnx.Variable], strict: bool) -> None:
-    if strict and values.keys() != variables.keys():
-        unexpected = [name for name in values if name not in variables]
-        missing = [name for name in variables if name not in values]
-        sentence = f"Error(s) in reparametrizing for {module}:"
-        for words, names in (("Unexpected", unexpected), ("Missing", missing)):
-            if names:
-                sentence += f"\n\t{words} key(s): {', '.join(repr(name) for name in names)}."
-        raise RuntimeError(sentence)
-    for name, value in values.items():
-        if name in variables and np.shape(value) != np.shape(variables[name].get_value()):
-            raise RuntimeError(
-                explain(
-                    f'size mismatch for {name}: the shape given does not fit the module "{module}"',
-                    got=describe(value),
-                    expected=describe(variables[name].get_value()),
-                )
-            )
-
-
-def _bind(bound: nnx.Module, variables: dict[str, nnx.Variable], values: dict[str, Array], tie_weights: bool) -> None:
-    given: dict[int, tuple[str, Array]] = {}
-    for name, value in values.items():
-        variable = variables.get(name)
-        if variable is None:
-            continue
-        shared = [other for other, v in variables.items() if v is variable]
-        if len(shared) > 1 and not tie_weights:
-            variable = _untie(bound, name, variable)
-        first, other = given.setdefault(id(variable), (name, value))
-        if other is not value:
-            raise ValueError(
-                f"functional_call got multiple values for keys {sorted([first, name])}, which are tied. "
-                "Consider using tie_weights=False"
-            )
-        variable.set_value(value)
-
-
-def _untie(bound: nnx.Module, name: str, variable: nnx.Variable) -> nnx.Variable:
-    """Give one place that shares a variable a variable of its own."""
-    *path, last = name.split(".")
-    owner: Any = bound
-    for step in path:
-        owner = owner[int(step)] if isinstance(owner, nnx.List) else getattr(owner, step)
-    own = jax.tree.map(lambda leaf: leaf, variable)
-    setattr(owner, last, own)
-    return own

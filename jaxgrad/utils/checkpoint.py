@@ -1,15 +1,18 @@
 """Activation checkpointing: keep the inputs of a piece of the model, compute its insides again in the backward.
 
 Memory against time, the gradients stay the same. It is ``jax.checkpoint`` under torch's names. Random state needs no
-preserving here: a generator is a value, the second run draws from the same one.
+preserving here: a generator is a value, the second run draws from the same one. Layers of a model draw from the stream
+of their call and update their buffers inside a checkpoint as they do outside.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+from flax import nnx
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.stand_in import Piece, reachable_modules
 
 
 def checkpoint(
@@ -26,8 +29,10 @@ def checkpoint(
     """Mirror of ``torch.utils.checkpoint.checkpoint``: ``function(*args, **kwargs)``, recomputed in the backward.
 
     ``jax.checkpoint(function)(*args, **kwargs)`` in which arguments that are not arrays are handed through. What the
-    function closes over (parameters) is an input like the others and gets its gradient. The function is pure: a
-    buffer or generator that it updates is among its results. For a choice of what is saved beside the inputs
+    function closes over (parameters) is an input like the others and gets its gradient. What modules do to their
+    buffers and to the stream of their call is kept, for modules that the function is, is bound to, closes over or is
+    given. Differs from torch in one number: the second run does not update running statistics a second time. For a
+    choice of what is saved beside the inputs
     (torch's selective checkpointing) use ``jax.checkpoint`` with a policy.
 
     What a graph holds shrinks everywhere. Where forward and backward are one compiled program, XLA's CPU compiler
@@ -55,17 +60,20 @@ def checkpoint(
     """
     del early_stop
     _check(use_reentrant, context_fn, determinism_check, debug, preserve_rng_state)
-    leaves, structure = jax.tree.flatten((args, kwargs))
-    is_array = [hasattr(leaf, "dtype") for leaf in leaves]
+    piece = Piece(function, reachable_modules(function, args, kwargs))
+    leaves, structure = jax.tree.flatten((args, kwargs), is_leaf=lambda each: isinstance(each, nnx.Module))
+    is_array = [hasattr(leaf, "dtype") and not isinstance(leaf, nnx.Module) for leaf in leaves]
 
     @jax.checkpoint
     def recomputed(arrays: list[Any]) -> Any:
         values = iter(arrays)
         given = [next(values) if array else leaf for array, leaf in zip(is_array, leaves, strict=True)]
         positional, named = jax.tree.unflatten(structure, given)
-        return function(*positional, **named)
+        return piece.run(*positional, **named)
 
-    return recomputed([leaf for array, leaf in zip(is_array, leaves, strict=True) if array])
+    out, written = recomputed([leaf for array, leaf in zip(is_array, leaves, strict=True) if array])
+    piece.write(written)
+    return out
 
 
 def checkpoint_sequential(
