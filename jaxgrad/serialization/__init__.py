@@ -3,6 +3,7 @@
 - ``load_torch``, ``save_torch``: the parameters and buffers of a model in one line
 - ``read_torch``, ``write_torch``: ``torch.load`` and ``torch.save``; nothing in a file is executed
 - ``state_dict``, ``load_state_dict``: torch's methods of a module, as functions
+- ``save``, ``load``: a whole training state in one file
 - ``read_safetensors``, ``write_safetensors``: the safetensors format, also in several files with an index
 """
 
@@ -12,6 +13,7 @@ from jaxgrad.serialization.errors import SerializationError
 from jaxgrad.serialization.model_file import load_torch, save_torch
 from jaxgrad.serialization.safetensors import read_safetensors, safetensors_metadata, write_safetensors
 from jaxgrad.serialization.state_dict import Loaded, load_state_dict, state_dict
+from jaxgrad.serialization.store import load, save
 from jaxgrad.serialization.torch_file import read_torch, write_torch
 
 __all__ = [
@@ -21,11 +23,13 @@ __all__ = [
     "SerializationError",
     "Size",
     "Sparse",
+    "load",
     "load_state_dict",
     "load_torch",
     "read_safetensors",
     "read_torch",
     "safetensors_metadata",
+    "save",
     "save_torch",
     "state_dict",
     "write_safetensors",

@@ -67,10 +67,15 @@ def read_safetensors(path: str | os.PathLike[str], *, mmap: bool = False) -> dic
     """
     if os.fspath(path).endswith(".json"):
         return _read_parts(os.fspath(path), mmap)
+    return read_arrays(path, mmap)[0]
+
+
+def read_arrays(path: str | os.PathLike[str], mmap: bool = False) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays and the metadata of one file."""
     source = FileSource(path, mmap)
     try:
-        entries, _, start = _header(source)
-        return {name: _array(source, start, *entry) for name, entry in entries.items()}
+        entries, metadata, start = _header(source)
+        return {name: _array(source, start, *entry) for name, entry in entries.items()}, metadata
     finally:
         source.close()
 
