@@ -136,3 +136,16 @@ def as_callable(value: Any, name: str, function: str, *, remedy: str | None = No
     if not callable(value):
         raise wrong_kind(value, name, function, "callable", remedy)
     return value
+
+
+def refuse_inplace(inplace: bool) -> None:
+    """Raise for torch's ``inplace=True``: whoever relies on the input having changed would be misled."""
+    if inplace:
+        raise ValueError(
+            explain(
+                "inplace=True has no meaning here: arrays are values and do not change",
+                got="inplace=True",
+                expected="inplace=False",
+                remedy="use what the function returns",
+            )
+        )

@@ -61,3 +61,22 @@ def along(vector: Array, axis: int, ndim: int) -> Array:
     shape = [1] * ndim
     shape[axis] = -1
     return vector.reshape(shape)
+
+
+def axis_of(dim: int, ndim: int) -> int:
+    """An axis as a number from 0, counted from the end if it is negative; an array without axes has one to name.
+
+    Raises:
+        IndexError: torch's sentence.
+
+    >>> axis_of(-1, 3)
+    2
+    >>> axis_of(5, 2)
+    Traceback (most recent call last):
+        ...
+    IndexError: Dimension out of range (expected to be in range of [-2, 1], but got 5)
+    """
+    n = max(ndim, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim % n

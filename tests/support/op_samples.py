@@ -5,7 +5,7 @@
         samples(op, limit=8).check()
 
 Ours is found by address (``nn.functional.relu`` at ``jaxgrad.nn.functional.relu``). A function that draws is given
-``generator=random.manual_seed(0)`` and torch that seed.
+``generator=random.manual_seed(42)``, since the database seeds torch with 42 before such a call.
 """
 
 import functools
@@ -29,6 +29,8 @@ from tests.support.samples import (
     torch_answer,
     with_tensors,
 )
+
+SEED = 42
 
 
 @functools.cache
@@ -62,7 +64,7 @@ def drawing(fn):
         draws = "generator" in inspect.signature(fn).parameters
     except (TypeError, ValueError):
         draws = False
-    return (lambda *args, **kwargs: fn(*args, generator=random.manual_seed(0), **kwargs)[0]) if draws else fn
+    return (lambda *args, **kwargs: fn(*args, generator=random.manual_seed(SEED), **kwargs)[0]) if draws else fn
 
 
 def samples(op, ours=None, dtype=torch.float64, limit=None, jit=False, leave_out=None, adapt=None, gradients=True):

@@ -29,9 +29,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad import random
+from jaxgrad._core.arguments import refuse_inplace
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.activation import refuse_inplace
 
 Shape = tuple[int, ...]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from jaxgrad._core.arguments import refuse_inplace
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
-from jaxgrad.nn.functional.activation import refuse_inplace
 from jaxgrad.nn.modules.module import Module
 
 

@@ -4,6 +4,7 @@ import math
 
 import jax.numpy as jnp
 
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
 from jaxgrad.nn.modules.module import Module
 
@@ -32,7 +33,7 @@ class Flatten(Module):
     def forward(self, input: Array) -> Array:
         """(..., d_start, ..., d_end, ...) -> (..., product, ...)."""
         input = jnp.asarray(input)
-        start, end = (_axis(dim, input.ndim) for dim in (self.start_dim, self.end_dim))
+        start, end = (axis_of(dim, input.ndim) for dim in (self.start_dim, self.end_dim))
         if start > end:
             raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
         shape = input.shape
@@ -41,10 +42,3 @@ class Flatten(Module):
     def extra_repr(self) -> str:
         """Torch's."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
-
-def _axis(dim: int, ndim: int) -> int:
-    n = max(ndim, 1)
-    if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-    return dim % n

@@ -1,0 +1,190 @@
+r"""What saturates: the sigmoid, its logarithm, its integral softplus, tanh, and cheap stand-ins for them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgrad._core.arguments import as_number, refuse_inplace
+from jaxgrad._core.elementwise import check_kernel, elementwise
+from jaxgrad._core.operations import operation
+from jaxgrad._core.types import Array
+
+
+def _as_inexact(x: Array) -> Array:
+    """Integers and booleans in the default floating dtype, which torch promotes them to."""
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+
+
+@operation("SigmoidBackward0")
+def sigmoid(input: Array) -> Array:
+    r"""Mirror of ``torch.nn.functional.sigmoid``: :math:`\sigma(x) = 1 / (1 + e^{-x})`.
+
+    Args:
+        input: any shape; integers and booleans are taken as float32.
+
+    >>> sigmoid(jnp.array([0.0, 100.0])).tolist()
+    [0.5, 1.0]
+
+    Source: torch/nn/functional.py, ``sigmoid``.
+    """
+    return _sigmoid(_as_inexact(jnp.asarray(input)))
+
+
+def _sigmoid_gradient(g: Array, x: Array) -> Array:
+    y = _logistic(x)
+    return g * (1 - y) * y
+
+
+def _logistic(x: Array) -> Array:
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return 1 / (1 + jnp.exp(-x))
+    return jax.nn.sigmoid(x)
+
+
+@elementwise(_sigmoid_gradient)
+def _sigmoid(x: Array) -> Array:
+    return _logistic(x)
+
+
+@operation("TanhBackward0")
+def tanh(input: Array) -> Array:
+    r"""Mirror of ``torch.nn.functional.tanh``: :math:`(e^x - e^{-x}) / (e^x + e^{-x})`.
+
+    Args:
+        input: any shape; integers and booleans are taken as float32.
+
+    >>> tanh(jnp.array([0.0, 100.0])).tolist()
+    [0.0, 1.0]
+
+    Source: torch/nn/functional.py, ``tanh``.
+    """
+    return _tanh(_as_inexact(jnp.asarray(input)))
+
+
+def _tanh_gradient(g: Array, x: Array) -> Array:
+    y = jnp.tanh(x)
+    return g * (1 - y * y)
+
+
+@elementwise(_tanh_gradient)
+def _tanh(x: Array) -> Array:
+    return jnp.tanh(x)
+
+
+@operation("LogSigmoidBackward0")
+def logsigmoid(input: Array) -> Array:
+    r"""Mirror of ``torch.nn.functional.logsigmoid``: :math:`\log\sigma(x) = \min(0, x) - \log(1 + e^{-|x|})`.
+
+    Args:
+        input: any shape, floating point.
+
+    Raises:
+        NotImplementedError: ``"log_sigmoid_cpu" not implemented for 'Long'``.
+
+    >>> logsigmoid(jnp.array([-1000.0, 100.0])).tolist()
+    [-1000.0, 0.0]
+
+    Source: torch/nn/functional.py, ``logsigmoid``.
+    """
+    input = jnp.asarray(input)
+    check_kernel("log_sigmoid_cpu", input)
+    return _logsigmoid(input)
+
+
+@elementwise(lambda g, x: g * _logistic(-x))
+def _logsigmoid(x: Array) -> Array:
+    return jnp.minimum(0, x) - jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+@operation("SoftplusBackward0")
+def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    r"""Mirror of ``torch.nn.functional.softplus``: :math:`\frac1\beta \log(1 + e^{\beta x})`, a smooth rectifier.
+
+    Where :math:`\beta x > \mathrm{threshold}` it is x itself, with derivative 1; ``jax.nn.softplus`` has no threshold.
+
+    Args:
+        input: any shape, floating point.
+        beta: how sharp the bend is.
+        threshold: where the function becomes linear.
+
+    Raises:
+        NotImplementedError: ``"softplus_cpu" not implemented for 'Long'``.
+
+    >>> softplus(jnp.array([0.0, 30.0])).round(4).tolist()
+    [0.6930..., 30.0]
+
+    Source: torch/nn/functional.py, ``softplus``; Dugas et al., 2001.
+    """
+    input = jnp.asarray(input)
+    check_kernel("softplus_cpu", input)
+    return _softplus(input, as_number(beta, "beta", "softplus"), as_number(threshold, "threshold", "softplus"))
+
+
+def _softplus_gradient(g: Array, x: Array, beta: float, threshold: float) -> Array:
+    z = x * beta
+    # the bound itself is curved in the first derivative and straight in the second, as in torch
+    straight = z >= threshold
+    curved = _logistic(jnp.where(straight, jax.lax.stop_gradient(z), z))
+    return jnp.where(z > threshold, g, g * curved)
+
+
+@elementwise(_softplus_gradient)
+def _softplus(x: Array, beta: float, threshold: float) -> Array:
+    z = x * beta
+    linear = z > threshold
+    return jnp.where(linear, x, jnp.log1p(jnp.exp(jnp.where(linear, 0, z))) / beta)
+
+
+@operation("DivBackward0")
+def softsign(input: Array) -> Array:
+    r"""Mirror of ``torch.nn.functional.softsign``: :math:`x / (1 + |x|)`.
+
+    Args:
+        input: any shape, complex too; integers are taken as float32.
+
+    Raises:
+        NotImplementedError: ``"abs_cpu" not implemented for 'Bool'``.
+
+    >>> softsign(jnp.array([-3.0, 1.0])).tolist()
+    [-0.75, 0.5]
+
+    Source: torch/nn/functional.py, ``softsign``; Turian et al., 2009.
+    """
+    input = jnp.asarray(input)
+    check_kernel("abs_cpu", input, jnp.integer, jnp.inexact)
+    input = _as_inexact(input)
+    zero = input == 0  # the modulus of a complex number has no derivative there; torch takes 0
+    return input / (jnp.abs(jnp.where(zero, 1, input)) * jnp.where(zero, 0, 1).astype(input.real.dtype) + 1)
+
+
+@operation("HardsigmoidBackward0")
+def hardsigmoid(input: Array, inplace: bool = False) -> Array:
+    r"""Mirror of ``torch.nn.functional.hardsigmoid``: :math:`\min(\max(x + 3, 0), 6) / 6`.
+
+    The derivative is 0 at both bounds and at nan, 1/6 inside: in float64 too the 1/6 of float32, which torch has there.
+
+    Args:
+        input: any shape, floating point.
+        inplace: must be False, since arrays are values.
+
+    Raises:
+        NotImplementedError: ``"hardsigmoid_cpu" not implemented for 'Long'``.
+        ValueError: ``inplace=True``.
+
+    >>> hardsigmoid(jnp.array([-4.0, 0.0, 4.0])).tolist()
+    [0.0, 0.5, 1.0]
+
+    Source: torch/nn/functional.py, ``hardsigmoid``; Howard et al., 2019.
+    """
+    refuse_inplace(inplace)
+    input = jnp.asarray(input)
+    check_kernel("hardsigmoid_cpu", input)
+    return _hardsigmoid(input)
+
+
+_SIXTH = float(np.float32(1 / 6))
+
+
+@elementwise(lambda g, x: jnp.where((x > -3) & (x < 3), g * _SIXTH, 0))
+def _hardsigmoid(x: Array) -> Array:
+    return jnp.minimum(jnp.maximum(x + 3, 0), 6) / 6
