@@ -80,7 +80,8 @@ def _mish_parts(x: Array) -> tuple[Array, Array]:
 
 def _mish_gradient(g: Array, x: Array) -> Array:
     e, n = _mish_parts(x)
-    return g * (n / (n + 2) + x * (4 * e * (1 + e) / jnp.square(n + 2)))
+    slope = jnp.where(x < 20, 4 * e * (1 + e) / jnp.square(n + 2), 0)
+    return g * (n / (n + 2) + x * slope)
 
 
 @elementwise(_mish_gradient)
@@ -114,7 +115,12 @@ def hardswish(input: Array, inplace: bool = False) -> Array:
     return _hardswish(input)
 
 
-@elementwise(lambda g, x: jnp.where(x <= -3, 0, jnp.where(x < 3, g * (x / 3 + 0.5), g)))
+def _hardswish_gradient(g: Array, x: Array) -> Array:
+    slope = jnp.where((x > -3) & (x < 3), x / 3 + 0.5, 1)
+    return jnp.where(x <= -3, 0, g * slope)
+
+
+@elementwise(_hardswish_gradient)
 def _hardswish(x: Array) -> Array:
     return x * jnp.minimum(jnp.maximum(x + 3, 0), 6) / 6
 

@@ -61,12 +61,16 @@ def tanh(input: Array) -> Array:
     return _tanh(_as_inexact(jnp.asarray(input)))
 
 
-def _tanh_gradient(g: Array, x: Array) -> Array:
-    y = jnp.tanh(x)
-    return g * (1 - y * y)
+@elementwise(lambda g, x: g * -2 * jnp.tanh(x) * _sech2(x))
+def _sech2(x: Array) -> Array:
+    """``1 - tanh(x)**2``, without the cancellation."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return 1 - jnp.square(jnp.tanh(x))
+    e = jnp.exp(-2 * jnp.abs(x))
+    return 4 * e / jnp.square(1 + e)
 
 
-@elementwise(_tanh_gradient)
+@elementwise(lambda g, x: g * _sech2(x))
 def _tanh(x: Array) -> Array:
     return jnp.tanh(x)
 
