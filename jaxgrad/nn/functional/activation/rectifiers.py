@@ -111,8 +111,8 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace:
 
 @elementwise(lambda g, x, low, high: jnp.where((x <= low) | (x >= high), 0, g))
 def _hardtanh(x: Array, low: float, high: float) -> Array:
-    low, high = (jnp.asarray(bound).astype(x.dtype) for bound in (low, high))
-    return jnp.where(x < low, low, jnp.where(x > high, high, x))
+    least, greatest = (jnp.asarray(bound).astype(x.dtype) for bound in (low, high))
+    return jnp.where(x < least, least, jnp.where(x > greatest, greatest, x))
 
 
 def relu6(input: Array, inplace: bool = False) -> Array:

@@ -61,7 +61,11 @@ def tanh(input: Array) -> Array:
     return _tanh(_as_inexact(jnp.asarray(input)))
 
 
-@elementwise(lambda g, x: g * -2 * jnp.tanh(x) * _sech2(x))
+def _sech2_gradient(g: Array, x: Array) -> Array:
+    return g * -2 * jnp.tanh(x) * _sech2(x)
+
+
+@elementwise(_sech2_gradient)
 def _sech2(x: Array) -> Array:
     """``1 - tanh(x)**2``, without the cancellation."""
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
