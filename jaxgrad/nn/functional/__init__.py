@@ -1,15 +1,5 @@
 """Functions of ``torch.nn.functional``, pure, one family a file."""
 
-from jaxgrad.nn.functional.activation import log_softmax, relu
-from jaxgrad.nn.functional.conv import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-    fold,
-    unfold,
 from jaxgrad.nn.functional.activation import (
     celu,
     elu,
@@ -40,14 +30,17 @@ from jaxgrad.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
-from jaxgrad.nn.functional.dropout import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
+from jaxgrad.nn.functional.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    fold,
+    unfold,
 )
+from jaxgrad.nn.functional.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from jaxgrad.nn.functional.linear import linear
 from jaxgrad.nn.functional.loss_binary_cross_entropy import binary_cross_entropy_with_logits
 from jaxgrad.nn.functional.loss_cross_entropy import cross_entropy
@@ -58,13 +51,13 @@ from jaxgrad.nn.functional.padding import pad
 __all__ = [
     "alpha_dropout",
     "binary_cross_entropy_with_logits",
+    "celu",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
-    "celu",
     "cross_entropy",
     "dropout",
     "dropout1d",
@@ -88,8 +81,6 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "pad",
-    "relu",
-    "unfold",
     "prelu",
     "relu",
     "relu6",
@@ -105,4 +96,5 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "unfold",
 ]

@@ -1,8 +1,5 @@
 """Modules of ``torch.nn``, file for file as in ``torch/nn/modules``."""
 
-from jaxgrad.nn.modules.activation import ReLU
-from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
-from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from jaxgrad.nn.modules.activation import (
     CELU,
     ELU,
@@ -35,7 +32,8 @@ from jaxgrad.nn.modules.activation_parametric import (
     Softplus,
     Softshrink,
 )
-from jaxgrad.nn.modules.container import Sequential
+from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
+from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from jaxgrad.nn.modules.flatten import Flatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
@@ -62,6 +60,7 @@ from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
 
 __all__ = [
     "AlphaDropout",
+    "CELU",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -74,7 +73,6 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
-    "CELU",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -98,24 +96,18 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "PReLU",
     "ParameterDict",
     "ParameterList",
+    "RReLU",
     "ReLU",
+    "ReLU6",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReflectionPad3d",
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
-    "Sequential",
-    "Unfold",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "ZeroPad3d",
-    "PReLU",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
     "SELU",
     "Sequential",
     "SiLU",
@@ -129,4 +121,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unfold",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
 ]
