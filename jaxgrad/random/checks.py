@@ -97,7 +97,16 @@ def _as_size(size: Any, i: int, shape: Any) -> int:
 
 def _no_shape(what: str, shape: Any) -> TypeError:
     sentence = f"argument 'shape' must be tuple of ints, {what}"
-    return TypeError(explain(sentence, got=shape, remedy="the sizes follow the generator: fn(generator, shape, ...)"))
+    remedy = "the sizes follow the generator: fn(generator, shape, ...)"
+    if hasattr(shape, "shape"):
+        remedy = "nothing is filled in place: give a shape, say that of an array, its .shape"
+    return TypeError(
+        explain(
+            sentence,
+            got=f"{type(shape).__name__} of shape {tuple(shape.shape)}" if hasattr(shape, "shape") else shape,
+            remedy=remedy,
+        )
+    )
 
 
 def check_uniform(low: float, high: float, dtype: np.dtype) -> None:

@@ -1,8 +1,11 @@
 """jaxgrad.nn.init against torch.nn.init: the same values and states, warnings and refusals."""
 
+import inspect
 import math
+import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -11,11 +14,13 @@ from hypothesis import strategies as st
 
 from jaxgrad import nn, random
 from jaxgrad.nn import init
+from jaxgrad.nn.init import fans, gain, xavier
 from tests.random.side_by_side import FLOATS, Pair, assert_equal, torch_dtype
+from tests.support.sentences import complaint
 
 shapes = st.lists(st.integers(1, 9), min_size=2, max_size=5).map(tuple)
 names = st.sampled_from(FLOATS)
-fans = st.sampled_from(["fan_in", "fan_out", "FAN_OUT"])
+fan_modes = st.sampled_from(["fan_in", "fan_out", "FAN_OUT"])
 gains = st.sampled_from(["linear", "relu", "leaky_relu", "tanh", "selu", "sigmoid", "conv_transpose2d"])
 
 
@@ -41,8 +46,8 @@ def test_random_initialisers_are_torchs(seed, shape, dtype, data):
         same(pair, "normal", shape, dtype, low, scale)
         same(pair, "xavier_uniform", shape, dtype, scale)
         same(pair, "xavier_normal", shape, dtype, scale)
-        same(pair, "kaiming_uniform", shape, dtype, low, data.draw(fans), data.draw(gains))
-        same(pair, "kaiming_normal", shape, dtype, low, data.draw(fans), data.draw(gains))
+        same(pair, "kaiming_uniform", shape, dtype, low, data.draw(fan_modes), data.draw(gains))
+        same(pair, "kaiming_normal", shape, dtype, low, data.draw(fan_modes), data.draw(gains))
         same(pair, "uniform", shape, dtype)
         same(pair, "normal", shape, dtype)
         same(pair, "kaiming_uniform", shape, dtype)
@@ -103,7 +108,7 @@ def test_dirac_is_torchs(shape, groups):
     assert_equal(init.dirac(shape, groups), torch.nn.init.dirac_(torch.empty(shape), groups))
 
 
-@pytest.mark.parametrize("name", [*init._GAINS, "leaky_relu"])
+@pytest.mark.parametrize("name", [*gain._GAINS, "leaky_relu"])
 def test_gains_are_torchs(name):
     assert init.calculate_gain(name) == torch.nn.init.calculate_gain(name)
     assert init.calculate_gain("leaky_relu", 3) == torch.nn.init.calculate_gain("leaky_relu", 3)
@@ -113,7 +118,7 @@ def test_gains_are_torchs(name):
 @given(shapes)
 def test_fans_are_torchs(shape):
     theirs = torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
-    assert init._calculate_fan_in_and_fan_out(shape) == theirs
+    assert fans._calculate_fan_in_and_fan_out(shape) == theirs
 
 
 G = random.manual_seed(0)
@@ -193,7 +198,7 @@ def test_a_default_layer_is_torchs():
 
 def test_another_association_of_the_xavier_bound_would_be_seen(monkeypatch, x64):
     """sqrt(6 / fans) is sqrt(3) * sqrt(2 / fans) on paper; in float64 the last bit tells them apart."""
-    monkeypatch.setattr(init, "_xavier_std", lambda shape, gain: gain * math.sqrt(6.0 / sum(shape)) / math.sqrt(3.0))
+    monkeypatch.setattr(xavier, "_xavier_std", lambda shape, gain: gain * math.sqrt(6.0 / sum(shape)) / math.sqrt(3.0))
     differs = 0
     for size in range(2, 12):
         value, _ = init.xavier_uniform(G, (size, 3), dtype="float64")
@@ -202,3 +207,33 @@ def test_another_association_of_the_xavier_bound_would_be_seen(monkeypatch, x64)
         )
         differs += not np.array_equal(value, theirs.numpy())
     assert differs
+
+
+ANYTHING = [None, "a", 2.5, -1, 1j, (), (2, -1), [1.5], {}, np.nan, np.inf, np.ones(2), object(), int, torch.ones(2, 2)]
+
+
+def test_nothing_but_our_words_comes_out():
+    """Every initialiser with something odd in each place: it works, or says in torch's words or ours what is wrong."""
+    said = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in init.__all__:
+            fn = getattr(init, name)
+            parameters = inspect.signature(fn).parameters
+            usual = {"generator": G, "shape": (4, 4, 3) if name == "dirac" else (4, 4), "val": 0.5, "sparsity": 0.5}
+            usual["nonlinearity"] = "relu"
+            arguments = {key: usual[key] for key in parameters if key in usual}
+            for argument in parameters:
+                for odd in ANYTHING:
+                    words = complaint(fn, **{**arguments, argument: odd})
+                    said += [f"{name}({argument}={odd!r}): {words}"] if words else []
+    assert not said, "\n".join(said)
+
+
+def test_a_weight_in_the_place_of_a_generator():
+    with pytest.raises(TypeError, match=r"xavier_uniform\(\) draws from a generator") as caught:
+        init.xavier_uniform(jnp.ones((3, 4)))
+    assert "value, generator = xavier_uniform(generator, shape, gain=1.0)" in str(caught.value)
+    with pytest.raises(TypeError, match="argument 'shape' must be tuple of ints") as caught:
+        init.zeros(jnp.ones((3, 4)))
+    assert "its .shape" in str(caught.value)
