@@ -58,3 +58,13 @@ def keep_dtype(dtype: Any) -> np.dtype:
             )
         )
     return wanted
+
+
+def opmath_dtype(dtype: Any) -> np.dtype:
+    """The dtype in which torch computes sums and products of a dtype: float32 for the 16-bit ones.
+
+    >>> opmath_dtype(jnp.bfloat16), opmath_dtype(np.float64)
+    (dtype('float32'), dtype('float64'))
+    """
+    narrow = jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32
+    return np.dtype(np.float32) if narrow else np.dtype(dtype)

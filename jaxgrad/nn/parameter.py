@@ -5,10 +5,12 @@ An array set as an attribute is neither: it is a constant of the module, as a pl
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 
 _ABSENT = {
@@ -92,3 +94,21 @@ class Buffer(_Named):
 
     def __init__(self, data: Any, *, persistent: bool = True, **metadata: Any):
         super().__init__(jnp.asarray(data), persistent=persistent, **metadata)
+
+
+def value_of(variable: nnx.Variable | None) -> Any:
+    """The array of a variable; None for one that a layer does without.
+
+    >>> value_of(Parameter(jnp.ones(2))).shape, value_of(None)
+    ((2,), None)
+    """
+    return None if variable is None else variable.get_value()
+
+
+def filled(shape: tuple[int, ...], fill: float, dtype: Any = None, device: Any = None) -> Any:
+    """An array of one number, float32 unless said otherwise: the initial value of a parameter that is not drawn.
+
+    >>> filled((2,), 1.0)
+    Array([1., 1.], dtype=float32)
+    """
+    return jax.device_put(jnp.full(shape, fill, keep_dtype(jnp.float32 if dtype is None else dtype)), device)

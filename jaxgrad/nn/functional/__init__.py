@@ -47,8 +47,24 @@ from jaxgrad.nn.functional.loss_cross_entropy import cross_entropy
 from jaxgrad.nn.functional.loss_mse import mse_loss
 from jaxgrad.nn.functional.loss_nll import nll_loss
 from jaxgrad.nn.functional.padding import pad
+from jaxgrad.nn.functional.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
 
 __all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "normalize",
+    "rms_norm",
     "alpha_dropout",
     "binary_cross_entropy_with_logits",
     "celu",

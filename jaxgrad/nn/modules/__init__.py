@@ -57,6 +57,14 @@ from jaxgrad.nn.modules.padding import (
     ZeroPad3d,
 )
 from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
+from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
+from jaxgrad.nn.modules.container import Sequential
+from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from jaxgrad.nn.modules.flatten import Flatten
+from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from jaxgrad.nn.modules.linear import Identity, Linear
+from jaxgrad.nn.modules.module import Module
+from jaxgrad.nn.modules.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 
 __all__ = [
     "AlphaDropout",
@@ -79,6 +87,18 @@ __all__ = [
     "Dropout3d",
     "ELU",
     "FeatureAlphaDropout",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "CrossMapLRN2d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
+    "LocalResponseNorm",
+    "RMSNorm",
+    "SyncBatchNorm",
     "Flatten",
     "Fold",
     "GELU",

@@ -1,0 +1,79 @@
+"""Group normalisation: every group of channels of a sample by its mean and variance."""
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxgrad._core.errors import explain
+from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import along
+from jaxgrad._core.types import Array
+from jaxgrad.nn.functional.normalization.batch_norm import check_more_than_one_value
+from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, moments, standardize, widen
+
+
+@operation("NativeGroupNormBackward0")
+def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Array:
+    r"""Mirror of ``torch.nn.functional.group_norm``.
+
+    .. math:: y = (x - \mu_g) / \sqrt{\sigma_g^2 + \epsilon}\; \gamma_c + \beta_c
+
+    Mean and variance belong to one sample and one group of C / num_groups neighbouring channels.
+
+    Args:
+        input: (N, C, \*), floating.
+        num_groups: how many groups, a divisor of C.
+        weight: (C,), or None for ones.
+        bias: (C,), or None for zeros.
+        eps: added to the (biased) variance.
+
+    Returns:
+        The input's shape and dtype.
+
+    Raises:
+        RuntimeError: shapes that do not fit, in torch's words.
+        ValueError: ``Expected more than 1 value per channel when training, got input size ...``.
+
+    >>> group_norm(jnp.array([[1.0, 3.0, 5.0, 9.0]]), 2).round(3).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+
+    Source: Wu and He, 2018; torch/nn/functional.py, ``group_norm``.
+    """
+    input, weight, bias = (None if each is None else jnp.asarray(each) for each in (input, weight, bias))
+    _check(input, num_groups, weight, bias)
+    check_dtypes(input, "GroupNormKernelImpl", weight, bias)
+    n, c = input.shape[:2]
+    laid = [None if each is None else along(each, 1, input.ndim) for each in (weight, bias)]
+    x, weight, bias = widen(input, *laid)
+    grouped = x.reshape(n, num_groups, c // num_groups, *input.shape[2:])
+    mean, var, _ = moments(grouped, tuple(range(2, grouped.ndim)))
+    y = standardize(grouped, mean, var, eps).reshape(input.shape)
+    return affine(y, weight, bias).astype(input.dtype)
+
+
+def _check(input: Array, num_groups: int, weight: Array | None, bias: Array | None) -> None:
+    shape = list(input.shape)
+    if input.ndim < 2:
+        raise RuntimeError(
+            explain(
+                f"Expected at least 2 dimensions for input tensor but received {input.ndim}",
+                got=f"input {input.shape}",
+                expected="input (N, C, ...)",
+            )
+        )
+    n, c = shape[:2]
+    values = (n * c // num_groups, num_groups, *shape[2:])
+    if values[0] * math.prod(shape[2:]) == 1:
+        check_more_than_one_value(values)
+    if c % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{shape} and num_groups={num_groups}"
+        )
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value.shape != (c,):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(value.shape)} and input of shape {shape}"
+            )

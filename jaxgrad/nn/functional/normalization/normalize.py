@@ -1,0 +1,60 @@
+"""Division of vectors by their norms."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxgrad._core.dtype_names import torch_name
+from jaxgrad._core.dtypes import opmath_dtype
+from jaxgrad._core.errors import explain
+from jaxgrad._core.norms import vector_norm
+from jaxgrad._core.types import Array
+
+
+def normalize(
+    input: Any, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: None = None
+) -> Array:
+    r"""Mirror of ``torch.nn.functional.normalize``: :math:`y = x / \max(\|x\|_p, \epsilon)`.
+
+    The derivative at x = 0 is :math:`1/\epsilon`, as in torch: that of the norm there is 0 (see
+    ``jaxgrad._core.norms``), where JAX's would be nan.
+
+    Args:
+        input: any shape, floating or complex.
+        p: exponent of the norm, infinities included.
+        dim: the axis or axes of a vector.
+        eps: the smallest divisor.
+        out: must be None; nothing is written in place.
+
+    Returns:
+        The input's shape and dtype.
+
+    Raises:
+        RuntimeError: ``linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long``.
+        IndexError: an axis out of range.
+        ValueError: ``out`` is given.
+
+    >>> normalize(jnp.array([[3.0, 4.0], [0.0, 0.0]])).round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+
+    Source: torch/nn/functional.py, ``normalize``.
+    """
+    if out is not None:
+        raise ValueError(explain("out= writes into an array, and arrays are values", remedy="y = F.normalize(x)"))
+    input = jnp.asarray(input)
+    if not jnp.issubdtype(input.dtype, jnp.inexact):
+        name = torch_name(input.dtype)
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}")
+    axes = tuple(_axis(each, input.ndim) for each in (dim if isinstance(dim, tuple | list) else (dim,)))
+    x = jnp.atleast_1d(input)
+    norm = vector_norm(x.astype(opmath_dtype(x.dtype)), p, axes or None, keepdims=True)
+    norm = norm.astype(jnp.finfo(input.dtype).dtype)
+    # the derivative passes at the bound, as clamp_min's does
+    return (x / jnp.where(norm < eps, jnp.asarray(eps, norm.dtype), norm)).reshape(input.shape)
+
+
+def _axis(dim: int, ndim: int) -> int:
+    n = max(ndim, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim % n
