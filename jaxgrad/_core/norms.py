@@ -53,6 +53,8 @@ def _norm(x: Array, p: float, axes: Axes) -> Array:
 def _norm_jvp(p: float, axes: Axes, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (x_dot,) = primals, tangents
     norm = _norm(x, p, axes)
+    if p == 0.0:
+        return norm, jnp.zeros_like(norm)  # also where x is not finite
     # the real part of a product with the conjugate is how a complex number moves its size
     slope = jnp.conj(_slope(x, norm, p, axes)) * x_dot
     return norm, jnp.sum(slope.real if jnp.iscomplexobj(slope) else slope, axis=axes, keepdims=True)
@@ -60,8 +62,6 @@ def _norm_jvp(p: float, axes: Axes, primals: tuple[Array], tangents: tuple[Array
 
 def _slope(x: Array, norm: Array, p: float, axes: Axes) -> Array:
     """The derivative of the norm, written so that it can itself be differentiated."""
-    if p == 0.0:
-        return jnp.zeros_like(x)
     if p == 1.0:
         return jnp.sign(x)
     if p == 2.0:

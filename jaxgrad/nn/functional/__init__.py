@@ -41,6 +41,16 @@ from jaxgrad.nn.functional.conv import (
     unfold,
 )
 from jaxgrad.nn.functional.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from jaxgrad.nn.functional.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
+from jaxgrad.nn.functional.embedding import embedding
+from jaxgrad.nn.functional.embedding_bag import embedding_bag
 from jaxgrad.nn.functional.linear import linear
 from jaxgrad.nn.functional.loss_binary_cross_entropy import binary_cross_entropy_with_logits
 from jaxgrad.nn.functional.loss_cross_entropy import cross_entropy
@@ -58,14 +68,8 @@ from jaxgrad.nn.functional.normalization import (
 )
 
 __all__ = [
-    "batch_norm",
-    "group_norm",
-    "instance_norm",
-    "layer_norm",
-    "local_response_norm",
-    "normalize",
-    "rms_norm",
     "alpha_dropout",
+    "batch_norm",
     "binary_cross_entropy_with_logits",
     "celu",
     "conv1d",
@@ -90,7 +94,15 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "leaky_relu",
+    "embedding",
+    "embedding_bag",
+    "feature_alpha_dropout",
+    "fold",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "mish",
@@ -113,4 +125,7 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "unfold",
+    "normalize",
+    "relu",
+    "rms_norm",
 ]

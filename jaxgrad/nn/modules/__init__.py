@@ -65,6 +65,7 @@ from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, Inst
 from jaxgrad.nn.modules.linear import Identity, Linear
 from jaxgrad.nn.modules.module import Module
 from jaxgrad.nn.modules.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from jaxgrad.nn.modules.sparse import Embedding, EmbeddingBag
 
 __all__ = [
     "AlphaDropout",
@@ -91,7 +92,16 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CrossMapLRN2d",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
+    "FeatureAlphaDropout",
+    "Flatten",
     "GroupNorm",
+    "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
@@ -113,6 +123,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "LocalResponseNorm",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -120,6 +131,7 @@ __all__ = [
     "ParameterDict",
     "ParameterList",
     "RReLU",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -145,4 +157,5 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "SyncBatchNorm",
 ]

@@ -65,7 +65,7 @@ class _BatchNorm(NormBase):
         r"""(N, C, \*), kept."""
         input = jnp.asarray(input)
         self.check_rank(input)
-        return self.normalize(input, training=self.training)
+        return self.normalize(input, training=self.track_running_stats and self.training)
 
     def normalize(self, input: Array, *, training: bool, axis_name: Any = None) -> Array:
         """By the batch and with an update of what is remembered, or by what is remembered."""
@@ -217,7 +217,7 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
         if input.shape[1] == 0:
             raise ValueError("SyncBatchNorm number of input channels should be non-zero")
-        training = self.training
+        training = (self.track_running_stats or self.process_group is not None) and self.training
         if training and self.process_group is None:
             check_more_than_one_value(input.shape)
         return self.normalize(input, training=training, axis_name=self.process_group if training else None)
@@ -233,10 +233,16 @@ class SyncBatchNorm(_BatchNorm):
         )
         """
         if isinstance(module, _BatchNorm):
-            made = cls(module.num_features, module.eps, module.momentum, False, False, process_group)
-            for name in ("affine", "track_running_stats", "weight", "bias"):
-                setattr(made, name, getattr(module, name))
-            for name in ("running_mean", "running_var", "num_batches_tracked"):
+            made = cls(
+                module.num_features,
+                module.eps,
+                module.momentum,
+                module.affine,
+                module.track_running_stats,
+                process_group,
+                bias=module.bias is not None,
+            )
+            for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
                 setattr(made, name, getattr(module, name))
             return made
         copied = object.__new__(type(module))

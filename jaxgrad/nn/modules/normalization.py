@@ -199,8 +199,11 @@ class LocalResponseNorm(Module):
 class CrossMapLRN2d(LocalResponseNorm):
     r"""Mirror of ``torch.nn.CrossMapLRN2d``, the elder form of ``LocalResponseNorm``.
 
-    Its window reaches :math:`\lfloor (n-1)/2 \rfloor` channels to both sides, and the sum is still divided by n: with
-    an odd size the two are the same.
+    .. math:: y_c = x_c (k + \alpha / n \sum x_{c'}^2)^{-\beta}
+
+    The window reaches p - 1 channels to both sides, :math:`p = \lfloor (n - 1) / 2 + 1 \rfloor`. As torch computes it,
+    the first channel stays in every window from c = p on, and the derivative's windows lie one channel off: a model
+    that was trained with it needs both, so both are here.
 
     Args:
         size: n.
@@ -223,9 +226,14 @@ class CrossMapLRN2d(LocalResponseNorm):
         input = jnp.asarray(input)
         if input.ndim != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
-        reach = (self.size - 1) // 2
-        squares = window_sum(input * input, reach, reach)
-        return input * (squares * (self.alpha / self.size) + self.k) ** -self.beta
+        pad = (self.size - 1) // 2 + 1
+        squares = input * input
+        kept = jnp.arange(input.shape[1])[:, None, None] >= pad
+        value = window_sum(squares, pad - 1, pad - 1) + jnp.where(kept, squares[:, :1], 0)
+        shift = int(self.size - (self.size - 1) / 2)
+        differentiated = window_sum(squares, self.size - 1 - shift, shift)
+        total = differentiated + jax.lax.stop_gradient(value - differentiated)
+        return input * (total * (self.alpha / self.size) + self.k) ** -self.beta
 
 
 def _as_shape(shape: Shape) -> tuple[int, ...]:

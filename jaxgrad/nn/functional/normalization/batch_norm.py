@@ -19,7 +19,7 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, moments, standardize, widen
+from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, count, standardize, widen
 
 
 def batch_norm(
@@ -103,20 +103,25 @@ def by_channel(
 
 @operation("NativeBatchNormBackward0")
 def _by_past(input: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
-    laid = [None if each is None else along(each, 1, input.ndim) for each in (mean, var, weight, bias)]
+    laid = [_by_channel(each, input.ndim) for each in (mean, var, weight, bias)]
     x, mean, var, weight, bias = widen(input, *laid)
-    return affine(standardize(x, mean, var, eps), weight, bias).astype(input.dtype)
+    return affine((x - mean) * jax.lax.rsqrt(var + eps), weight, bias).astype(input.dtype)
 
 
 @operation("NativeBatchNormBackward0")
 def _by_batch(
     input: Array, weight: Array | None, bias: Array | None, eps: float, axis_name: Any
 ) -> tuple[Array, Array, Array, Array]:
-    laid = [None if each is None else along(each, 1, input.ndim) for each in (weight, bias)]
+    laid = [_by_channel(each, input.ndim) for each in (weight, bias)]
     x, weight, bias = widen(input, *laid)
-    mean, var, n = moments(x, tuple(axis for axis in range(input.ndim) if axis != 1), axis_name)
-    output = affine(standardize(x, mean, var, eps), weight, bias).astype(input.dtype)
-    return output, mean.reshape(-1), var.reshape(-1), n
+    axes = tuple(axis for axis in range(input.ndim) if axis != 1)
+    y, mean, var = standardize(x, axes, eps, axis_name)
+    return affine(y, weight, bias).astype(input.dtype), mean.reshape(-1), var.reshape(-1), count(x, axes, axis_name)
+
+
+def _by_channel(parameter: Array | None, ndim: int) -> Array | None:
+    """Laid along the axis of the channels; an input without that axis is empty, and any shape does."""
+    return None if parameter is None else along(parameter, min(1, ndim - 1), ndim)
 
 
 def _mixed(old: Array, new: Array, momentum: float | Array) -> Array:
@@ -127,12 +132,13 @@ def _mixed(old: Array, new: Array, momentum: float | Array) -> Array:
     return (kept * old.astype(new.dtype) + momentum * new).astype(old.dtype)
 
 
-def check_more_than_one_value(shape: tuple[int, ...]) -> None:
+def check_more_than_one_value(shape: tuple[int, ...], shown: str | None = None) -> None:
     """Raise torch's ValueError if a channel has a single value, whose variance would be 0."""
     if math.prod((*shape[:1], *shape[2:])) == 1:
+        shown = f"torch.Size({list(shape)})" if shown is None else shown
         raise ValueError(
             explain(
-                f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})",
+                f"Expected more than 1 value per channel when training, got input size {shown}",
                 remedy="a larger batch (DataLoader(drop_last=True)), or training=False",
             )
         )
@@ -163,4 +169,4 @@ def _check(
                     expected=f"{name} ({channels},)",
                 )
             )
-    check_dtypes(input, "batch_norm", *named.values())
+    check_dtypes(input, "batch_norm", weight, bias, running_mean, running_var)

@@ -1,6 +1,5 @@
 """Group normalisation: every group of channels of a sample by its mean and variance."""
 
-import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,7 +9,7 @@ from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.normalization.batch_norm import check_more_than_one_value
-from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, moments, standardize, widen
+from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, standardize, widen
 
 
 @operation("NativeGroupNormBackward0")
@@ -47,9 +46,8 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     laid = [None if each is None else along(each, 1, input.ndim) for each in (weight, bias)]
     x, weight, bias = widen(input, *laid)
     grouped = x.reshape(n, num_groups, c // num_groups, *input.shape[2:])
-    mean, var, _ = moments(grouped, tuple(range(2, grouped.ndim)))
-    y = standardize(grouped, mean, var, eps).reshape(input.shape)
-    return affine(y, weight, bias).astype(input.dtype)
+    y, _, _ = standardize(grouped, tuple(range(2, grouped.ndim)), eps)
+    return affine(y.reshape(input.shape), weight, bias).astype(input.dtype)
 
 
 def _check(input: Array, num_groups: int, weight: Array | None, bias: Array | None) -> None:
@@ -64,8 +62,7 @@ def _check(input: Array, num_groups: int, weight: Array | None, bias: Array | No
         )
     n, c = shape[:2]
     values = (n * c // num_groups, num_groups, *shape[2:])
-    if values[0] * math.prod(shape[2:]) == 1:
-        check_more_than_one_value(values)
+    check_more_than_one_value(values, shown=str(list(values)))
     if c % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
@@ -73,7 +70,9 @@ def _check(input: Array, num_groups: int, weight: Array | None, bias: Array | No
         )
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.shape != (c,):
+            shown = list(value.shape) if name == "weight" or weight is None else list(weight.shape)
+            shown = [0] if weight is None else list(weight.shape)  # torch's sentence shows the weight for the bias too
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(value.shape)} and input of shape {shape}"
+                f"shape {shown} and input of shape {shape}"
             )

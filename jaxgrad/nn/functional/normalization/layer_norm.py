@@ -15,7 +15,7 @@ from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, moments, standardize, widen
+from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, standardize, widen
 
 
 @operation("NativeLayerNormBackward0")
@@ -50,8 +50,8 @@ def layer_norm(
     shape = _checked_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     check_dtypes(input, "LayerNormKernelImpl", weight, bias)
     x, weight, bias = widen(input, *(_under(each, input.ndim) for each in (weight, bias)))
-    mean, var, _ = moments(x, tuple(range(input.ndim - len(shape), input.ndim)))
-    return affine(standardize(x, mean, var, eps), weight, bias).astype(input.dtype)
+    y, _, _ = standardize(x, tuple(range(input.ndim - len(shape), input.ndim)), eps)
+    return affine(y, weight, bias).astype(input.dtype)
 
 
 def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Array:

@@ -5,10 +5,12 @@ a large mean. 16-bit inputs are computed in float32 and rounded once, at the end
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import opmath_dtype
@@ -16,32 +18,47 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 
 
-def moments(x: Array, axes: tuple[int, ...], axis_name: Any = None) -> tuple[Array, Array, Array]:
-    """Mean, biased variance (axes kept, of size one), and the number of values in each.
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
+def standardize(x: Array, axes: tuple[int, ...], eps: float, axis_name: Any = None) -> tuple[Array, Array, Array]:
+    r""":math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon}`, with the mean and the biased variance (axes kept, of size one).
 
     Args:
         x: of a dtype wide enough to sum in.
         axes: what is summed over.
+        eps: added to the variance.
         axis_name: axes of a mesh (or of ``vmap``) that are summed over as well.
     """
-    count: Any = math.prod(x.shape[axis] for axis in axes)
-
-    def total(value: Array) -> Array:
-        value = jnp.sum(value, axis=axes, keepdims=True)
-        return value if axis_name is None else jax.lax.psum(value, axis_name)
-
-    if axis_name is not None:
-        count = jax.lax.psum(count, axis_name)
-    n = jnp.asarray(count, x.dtype)
+    n = count(x, axes, axis_name)
+    total = partial(_total, axes=axes, axis_name=axis_name)
     mean = total(x) / n
     centred = x - mean
-    slip = jax.lax.stop_gradient(total(centred) / n)  # what the first sum has lost in rounding
-    return mean + slip, total(jnp.square(centred - slip)) / n, n
+    slip = total(centred) / n  # what the first sum has lost in rounding
+    centred = centred - slip
+    var = total(jnp.square(centred)) / n
+    return centred * jax.lax.rsqrt(var + eps), mean + slip, var
 
 
-def standardize(x: Array, mean: Array, var: Array, eps: float) -> Array:
-    """``(x - mean) / sqrt(var + eps)``."""
-    return (x - mean) * jax.lax.rsqrt(var + eps)
+@standardize.defjvp
+def _standardize_jvp(axes: tuple[int, ...], eps: float, axis_name: Any, primals: Any, tangents: Any) -> Any:
+    r"""With :math:`\dot y = (n \dot x - \sum \dot x - y \sum y \dot x) / (n \sigma)`, its transpose is torch's."""
+    (x,), (x_dot,) = primals, tangents
+    y, mean, var = standardize(x, axes, eps, axis_name)
+    n = count(x, axes, axis_name)
+    total = partial(_total, axes=axes, axis_name=axis_name)
+    summed = total(x_dot)
+    y_dot = (n * x_dot - summed - y * total(y * x_dot)) * (jax.lax.rsqrt(var + eps) / n)
+    return (y, mean, var), (y_dot, summed / n, 2 * total((x - mean) * x_dot) / n)
+
+
+def count(x: Array, axes: tuple[int, ...], axis_name: Any = None) -> Any:
+    """The number of values that a sum runs over, in the dtype of ``x``."""
+    n: Any = np.asarray(math.prod(x.shape[axis] for axis in axes), x.dtype)
+    return n if axis_name is None else jax.lax.psum(n, axis_name)
+
+
+def _total(value: Array, axes: tuple[int, ...], axis_name: Any) -> Array:
+    value = jnp.sum(value, axis=axes, keepdims=True)
+    return value if axis_name is None else jax.lax.psum(value, axis_name)
 
 
 def widen(*arrays: Array | None) -> list[Any]:
@@ -65,12 +82,15 @@ def check_dtypes(input: Array, kernel: str, *parameters: Array | None) -> None:
     if not jnp.issubdtype(input.dtype, jnp.floating):
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{torch_name(input.dtype)}'")
     given = [each for each in parameters if each is not None]
-    if all(each.dtype == input.dtype for each in given):
+    wrong = [each for each in given if each.dtype != input.dtype]
+    if not wrong:
         return
-    if opmath_dtype(input.dtype) == input.dtype:
-        sentence = "mixed dtype (CPU): all inputs must share same datatype."
+    if given[0].dtype == input.dtype:  # by the first one torch chooses its kernel
+        sentence = f"expected scalar type {torch_name(input.dtype)} but found {torch_name(wrong[0].dtype)}"
     elif any(each.dtype != jnp.float32 for each in given):
         sentence = "mixed dtype (CPU): expect parameter to have scalar type of Float"
+    elif opmath_dtype(input.dtype) == input.dtype:
+        sentence = "mixed dtype (CPU): all inputs must share same datatype."
     else:
         return
     raise RuntimeError(
