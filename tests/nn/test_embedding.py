@@ -130,7 +130,7 @@ def test_max_norm_comes_back(x64):
     np.testing.assert_allclose(output, expected.detach().numpy(), rtol=1e-14)
     np.testing.assert_allclose(aux.params["weight"], leaf.detach().numpy(), rtol=1e-14)
     np.testing.assert_allclose(grads["weight"], leaf.grad.numpy(), rtol=1e-14)
-    with pytest.raises(RuntimeError, match="aux.params"):
+    with pytest.raises(RuntimeError, match=r"aux\.params"):
         func.functional_call(model, params, x)
 
 

@@ -56,7 +56,6 @@ from jaxgrad.nn.functional.loss_binary_cross_entropy import binary_cross_entropy
 from jaxgrad.nn.functional.loss_cross_entropy import cross_entropy
 from jaxgrad.nn.functional.loss_mse import mse_loss
 from jaxgrad.nn.functional.loss_nll import nll_loss
-from jaxgrad.nn.functional.padding import pad
 from jaxgrad.nn.functional.normalization import (
     batch_norm,
     group_norm,
@@ -66,6 +65,7 @@ from jaxgrad.nn.functional.normalization import (
     normalize,
     rms_norm,
 )
+from jaxgrad.nn.functional.padding import pad
 
 __all__ = [
     "alpha_dropout",
@@ -126,6 +126,5 @@ __all__ = [
     "threshold",
     "unfold",
     "normalize",
-    "relu",
     "rms_norm",
 ]

@@ -32,13 +32,17 @@ from jaxgrad.nn.modules.activation_parametric import (
     Softplus,
     Softshrink,
 )
+from jaxgrad.nn.modules.activation import ReLU
+from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from jaxgrad.nn.modules.flatten import Flatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
+from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from jaxgrad.nn.modules.linear import Identity, Linear
 from jaxgrad.nn.modules.module import Module
+from jaxgrad.nn.modules.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from jaxgrad.nn.modules.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -57,14 +61,6 @@ from jaxgrad.nn.modules.padding import (
     ZeroPad3d,
 )
 from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
-from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
-from jaxgrad.nn.modules.container import Sequential
-from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
-from jaxgrad.nn.modules.flatten import Flatten
-from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from jaxgrad.nn.modules.linear import Identity, Linear
-from jaxgrad.nn.modules.module import Module
-from jaxgrad.nn.modules.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from jaxgrad.nn.modules.sparse import Embedding, EmbeddingBag
 
 __all__ = [
@@ -92,13 +88,8 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CrossMapLRN2d",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
-    "FeatureAlphaDropout",
     "Flatten",
     "GroupNorm",
     "Identity",
@@ -109,7 +100,6 @@ __all__ = [
     "LocalResponseNorm",
     "RMSNorm",
     "SyncBatchNorm",
-    "Flatten",
     "Fold",
     "GELU",
     "GLU",
@@ -124,6 +114,7 @@ __all__ = [
     "LogSoftmax",
     "Mish",
     "LocalResponseNorm",
+    "Linear",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -157,5 +148,4 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
-    "SyncBatchNorm",
 ]
