@@ -29,12 +29,14 @@ def output_alone(op):
 
 
 def in_place(sample):
+    if sample.kwargs.get("sparse"):
+        return "gradients are dense arrays here"
     return "torch shortens the sample's own rows" if sample.kwargs.get("max_norm") is not None else None
 
 
 def adapted(args, kwargs):
     """The database gives the table first."""
-    return (args[1], args[0], *args[2:]), {key: value for key, value in kwargs.items() if key != "sparse"}
+    return (args[1], args[0], *args[2:]), kwargs
 
 
 @pytest.mark.parametrize("op", OPS, ids=op_id)
@@ -64,7 +66,7 @@ def test_module_samples(x64):
     module_errors(info, leave_out=an_int_index).check()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_bags(data):
     seed = data.draw(st.integers(0, 2**32))

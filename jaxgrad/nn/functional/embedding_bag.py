@@ -15,7 +15,6 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.embedding import (
     check_indices,
     check_range,
-    gradient_factor,
     refuse_sparse,
     renorm,
     scale_gradient,
@@ -50,7 +49,8 @@ def embedding_bag(
         offsets: (B,), where the bags begin, ascending from 0; None for an input of two axes.
         max_norm: rows that are looked up and longer than this are shortened to it before.
         norm_type: exponent of the norm that ``max_norm`` speaks of.
-        scale_grad_by_freq: divide the gradient of a row by how often it is looked up here.
+        scale_grad_by_freq: divide the gradient of a row by how often it is looked up here; torch's CPU kernel takes
+            the frequency of another row where rows repeat, and so does this.
         mode: 'sum', 'mean' or 'max'.
         sparse: must be False; gradients are dense arrays.
         per_sample_weights: p, in the shape of the input; mode 'sum' only.
@@ -97,7 +97,7 @@ def embedding_bag(
     padding = None if padding_idx is None else padding_idx % rows
     if max_norm is not None:
         check_range(input, rows)
-    _check_range(input, rows, mode)
+    _check_range(input, rows, fast=mode != "max" and padding is None and weight.dtype != jnp.float64)
     table = weight if max_norm is None else renorm(weight, input, max_norm, norm_type)
     output = _reduce(input, table, bag, bags, per_sample, mode, padding, scale_grad_by_freq)
     return output if max_norm is None else (output, jax.lax.stop_gradient(table))
@@ -115,9 +115,8 @@ def _reduce(
     by_freq: bool,
 ) -> Array:
     rows = take(weight, index).astype(opmath_dtype(weight.dtype))
-    factor = gradient_factor(index, weight, None, by_freq)
-    if factor is not None:
-        rows = scale_gradient(rows, factor[:, None].astype(rows.dtype))
+    if by_freq:
+        rows = scale_gradient(rows, 1 / _frequency(index, weight.shape[0])[:, None].astype(rows.dtype))
     counted = jnp.ones(index.shape, bool) if padding is None else index != padding
     if mode == "max":
         return _maximum(rows, bag, bags, counted).astype(weight.dtype)
@@ -128,6 +127,19 @@ def _reduce(
         number = jax.ops.segment_sum(counted.astype(rows.dtype), bag, bags)
         total = total / jnp.maximum(number, 1)[:, None]
     return total.astype(weight.dtype)
+
+
+def _frequency(index: Array, rows: int) -> Array:
+    """What torch divides the gradient of each looked-up row by: not always how often it occurs.
+
+    For the u-th different row (in ascending order) it takes the number of occurrences of the u-th entry of the sorted
+    input, which is another row as soon as one before has come twice.
+    """
+    if index.size == 0:
+        return index
+    counts = jnp.zeros(rows, jnp.int32).at[index].add(1, mode="drop")
+    ordinal = jnp.cumsum(counts > 0) - 1
+    return counts[jnp.sort(index)[ordinal[index]]]
 
 
 def _maximum(rows: Array, bag: Array, bags: int, counted: Array) -> Array:
@@ -223,14 +235,18 @@ def _type(array: Array) -> str:
     return f"torch.{torch_name(array.dtype)}Tensor"
 
 
-def _check_range(index: Array, rows: int, mode: str) -> None:
+def _check_range(index: Array, rows: int, *, fast: bool) -> None:
+    """Raise what torch's kernel raises; the fast one, for plain sums and means, has a sentence of its own."""
     if is_traced(index):
         return
     numbers = np.asarray(index)
     wrong = (numbers < 0) | (numbers >= rows)
     if wrong.any():
         place = int(np.argmax(wrong))
-        sentence = f"Index {place} of input takes value {numbers[place]} which is not in the valid range [0, {rows})"
-        if mode == "max":
-            sentence = f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {numbers[place]}"
-        raise RuntimeError(sentence)
+        if fast:
+            raise RuntimeError(
+                f"Index {place} of input takes value {numbers[place]} which is not in the valid range [0, {rows})"
+            )
+        raise RuntimeError(
+            f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {numbers[place]}"
+        )
