@@ -81,6 +81,21 @@ class Call:
         self.generator = generator
         return value
 
+    def arrange(self, array: Any, order: tuple[int, ...]) -> Any:
+        """Remember in which order of its axes torch would keep this very array in memory (outermost first).
+
+        Torch fills a dropout mask in memory order, and some layers hand on a transposed view.
+        """
+        self._arranged[id(array)] = array, order  # the array is kept, so that its id stays its own
+        return array
+
+    def arrangement(self, array: Any) -> tuple[int, ...] | None:
+        """The order remembered for an array; None for one that lies as its axes go."""
+        found = self._arranged.get(id(array))
+        if found is not None:
+            return found[1]
+        return None if self._around is None else self._around.arrangement(array)
+
     @property
     def stream(self) -> Any:
         """The generator that a draw would use, of this call or of one around it."""

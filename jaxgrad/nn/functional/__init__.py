@@ -30,6 +30,8 @@ from jaxgrad.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
+from jaxgrad.nn.functional.activation import log_softmax, relu
+from jaxgrad.nn.functional.attention import multi_head_attention_forward, scaled_dot_product_attention
 from jaxgrad.nn.functional.conv import (
     conv1d,
     conv2d,
@@ -107,7 +109,9 @@ __all__ = [
     "logsigmoid",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
+    "normalize",
     "pad",
     "prelu",
     "relu",
@@ -127,4 +131,6 @@ __all__ = [
     "unfold",
     "normalize",
     "rms_norm",
+    "scaled_dot_product_attention",
+    "unfold",
 ]

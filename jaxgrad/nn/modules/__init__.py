@@ -33,6 +33,7 @@ from jaxgrad.nn.modules.activation_parametric import (
     Softshrink,
 )
 from jaxgrad.nn.modules.activation import ReLU
+from jaxgrad.nn.modules.attention import MultiheadAttention
 from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -62,10 +63,15 @@ from jaxgrad.nn.modules.padding import (
 )
 from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
 from jaxgrad.nn.modules.sparse import Embedding, EmbeddingBag
+from jaxgrad.nn.modules.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from jaxgrad.nn.modules.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "AlphaDropout",
     "CELU",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -78,6 +84,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CrossMapLRN2d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -90,7 +97,9 @@ __all__ = [
     "CrossMapLRN2d",
     "Embedding",
     "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "GroupNorm",
     "Identity",
     "InstanceNorm1d",
@@ -115,6 +124,7 @@ __all__ = [
     "Mish",
     "LocalResponseNorm",
     "Linear",
+    "LocalResponseNorm",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -122,6 +132,9 @@ __all__ = [
     "ParameterDict",
     "ParameterList",
     "RReLU",
+    "MultiheadAttention",
+    "ParameterDict",
+    "ParameterList",
     "RMSNorm",
     "ReLU",
     "ReLU6",
@@ -144,6 +157,12 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "SyncBatchNorm",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unfold",
     "ZeroPad1d",
     "ZeroPad2d",

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import jax.numpy as jnp
+
 from jaxgrad._core.arguments import refuse_inplace
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
@@ -11,6 +13,7 @@ from jaxgrad.nn.modules.module import Module
 
 class _Dropout(Module):
     _function: ClassVar[Callable[..., Any]]
+    _elementwise: ClassVar[bool] = False
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
         if p < 0 or p > 1:
@@ -22,10 +25,19 @@ class _Dropout(Module):
     def forward(self, input: Array) -> Array:
         """Any shape that the function of the same name takes."""
         if self.training and 0 < self.p < 1:
-            output: Array = self.draw(type(self)._function, input, self.p, True)
+            output: Array = self._drawn(input)
         else:
             output = type(self)._function(input, self.p, self.training)
         return output
+
+    def _drawn(self, input: Array) -> Array:
+        """The mask is filled in the order in which torch keeps the input in memory."""
+        order = None if self._call is None or not self._elementwise else self._call.arrangement(input)
+        if self._call is None or order is None:
+            return self.draw(type(self)._function, input, self.p, True)
+        output = self.draw(type(self)._function, jnp.transpose(input, order), self.p, True)
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return self._call.arrange(jnp.transpose(output, back), order)
 
     def extra_repr(self) -> str:
         """Torch's."""
@@ -60,6 +72,7 @@ class Dropout(_Dropout):
     """
 
     _function = staticmethod(F.dropout)
+    _elementwise = True
 
 
 class Dropout1d(_Dropout):
@@ -102,6 +115,7 @@ class AlphaDropout(_Dropout):
     """
 
     _function = staticmethod(F.alpha_dropout)
+    _elementwise = True
 
 
 class FeatureAlphaDropout(_Dropout):

@@ -33,7 +33,7 @@ def scaled_dot_product_attention(
 ) -> Any:
     r"""Mirror of ``torch.nn.functional.scaled_dot_product_attention`` (the formula is in the module's docstring).
 
-    A query that may attend to no key gets zeros, and passes no gradient, as in torch; the softmax of JAX would give nan.
+    A query that may attend to no key gets zeros, and passes no gradient, as in torch (JAX's softmax: nan).
     Differs from ``jax.nn.dot_product_attention``: heads come before the sequence, and there is dropout. 16-bit inputs
     are computed in float32.
 
@@ -118,8 +118,7 @@ def _masked(scores: Array, mask: Array) -> Array:
 
 
 def _causal(shape: tuple[int, ...]) -> Array:
-    *batch, queries, keys = shape
-    return jnp.broadcast_to(jnp.tri(queries, keys, dtype=bool), shape)
+    return jnp.broadcast_to(jnp.tri(*shape[-2:], dtype=bool), shape)
 
 
 def _grouped(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
