@@ -30,7 +30,6 @@ from jaxgrad.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
-from jaxgrad.nn.functional.activation import log_softmax, relu
 from jaxgrad.nn.functional.attention import multi_head_attention_forward, scaled_dot_product_attention
 from jaxgrad.nn.functional.conv import (
     conv1d,
@@ -43,14 +42,6 @@ from jaxgrad.nn.functional.conv import (
     unfold,
 )
 from jaxgrad.nn.functional.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
-from jaxgrad.nn.functional.dropout import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
-)
 from jaxgrad.nn.functional.embedding import embedding
 from jaxgrad.nn.functional.embedding_bag import embedding_bag
 from jaxgrad.nn.functional.linear import linear
@@ -98,8 +89,6 @@ __all__ = [
     "leaky_relu",
     "embedding",
     "embedding_bag",
-    "feature_alpha_dropout",
-    "fold",
     "group_norm",
     "instance_norm",
     "layer_norm",
@@ -129,8 +118,6 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "unfold",
-    "normalize",
     "rms_norm",
     "scaled_dot_product_attention",
-    "unfold",
 ]
