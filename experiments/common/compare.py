@@ -1,40 +1,11 @@
 """Both records side by side: one row a result, each claim judged by ``jaxgrad.parity``."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from experiments.common.experiment import Experiment, Record, Settings
+from experiments.common.experiment import Experiment, Record, Row
 from jaxgrad.parity.claim import Verdict
-
-
-@dataclass(frozen=True)
-class Row:
-    """One result: its name, both values (None where a side does not have it), and the verdict if both are there."""
-
-    name: str
-    ours: Any
-    theirs: Any
-    verdict: Verdict | None
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything one run of an experiment found."""
-
-    experiment: Experiment
-    settings: Settings
-    ours: Record
-    reference: Record | None
-    truth: Record | None
-    rows: list[Row]
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether no distance is out of bounds."""
-        return all(row.verdict is None or row.verdict.ok for row in self.rows)
 
 
 def compare(experiment: Experiment, ours: Record, reference: Record | None, truth: Record | None) -> list[Row]:

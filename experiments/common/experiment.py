@@ -1,4 +1,4 @@
-"""The form of an experiment: a question, our half, the reference's half, and what is claimed of their distance."""
+"""The form of an experiment: a question, two halves, what is claimed of their distance, and what was found."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jaxgrad.parity.claim import Claim, Noise
+from jaxgrad.parity.claim import Claim, Noise, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from experiments.common.compare import Results
 
 Record: TypeAlias = dict[str, Any]
 """Named results of one side, in the order in which they are shown: arrays, numbers, or text."""
@@ -68,3 +66,31 @@ class Experiment:
     def claim_of(self, result: str) -> Claim:
         """What is claimed of the result of this name."""
         return next((claim for pattern, claim in self.claims.items() if fnmatchcase(result, pattern)), Noise())
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result: its name, both values (None where a side does not have it), and the verdict if both are there."""
+
+    name: str
+    ours: Any
+    theirs: Any
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything one run of an experiment found."""
+
+    experiment: Experiment
+    settings: Settings
+    ours: Record
+    reference: Record | None
+    truth: Record | None
+    rows: list[Row]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether no distance is out of bounds."""
+        return all(row.verdict is None or row.verdict.ok for row in self.rows)

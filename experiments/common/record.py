@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.common.compare import Results
 from experiments.common.display import SHORT
+from experiments.common.experiment import Results
 from experiments.common.files import write_whole
 
 _PACKAGES = ("jaxgrad", "jax", "jaxlib", "optax", "flax", "numpy", "torch")

@@ -9,8 +9,8 @@ from pathlib import Path
 import matplotlib
 
 from experiments.common import record
-from experiments.common.compare import Results, compare
-from experiments.common.experiment import Experiment, Record, Settings
+from experiments.common.compare import compare
+from experiments.common.experiment import Experiment, Record, Results, Settings
 from experiments.common.files import write_whole
 
 

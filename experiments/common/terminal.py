@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from experiments.common.compare import Results
 from experiments.common.display import short
-from experiments.common.experiment import Experiment
+from experiments.common.experiment import Experiment, Results
 
 
 def listing(experiments: Iterable[Experiment]) -> Table:
