@@ -17,6 +17,10 @@ class SerializationError(RuntimeError, pickle.UnpicklingError):
     """
 
 
+class EmptyFileError(SerializationError, EOFError):
+    """A file without a byte; Python's ``EOFError`` too, which torch raises."""
+
+
 def refuse(sentence: str, *, got: object = None, expected: object = None, remedy: str | None = None) -> NoReturn:
     """Raise a :class:`SerializationError` with the sentence, what was met, what was expected and the remedy."""
     raise SerializationError(explain(sentence, got=got, expected=expected, remedy=remedy))

@@ -19,6 +19,7 @@ from jaxgrad.serialization._zip.reader import LOCAL
 from jaxgrad.serialization._zip.writer import ArchiveWriter
 from jaxgrad.serialization._zip_file import read_zip
 from jaxgrad.serialization.atomic import replacing
+from jaxgrad.serialization.errors import EmptyFileError
 from jaxgrad.serialization.safetensors import read_safetensors
 from jaxgrad.serialization.source import ALIGNMENT, open_source
 
@@ -67,7 +68,7 @@ def read_torch(f: str | os.PathLike[str] | IO[bytes], *, mmap: bool = False) -> 
     source = open_source(f, mmap)
     try:
         if source.size == 0:
-            raise EOFError("Ran out of input")
+            raise EmptyFileError("Ran out of input")
         if source.view[: len(LOCAL)] == LOCAL:
             return whole_storages(check_shape(read_zip(source)))
         if mmap:
