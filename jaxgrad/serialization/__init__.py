@@ -13,7 +13,7 @@ from jaxgrad.serialization.errors import SerializationError
 from jaxgrad.serialization.model_file import load_torch, save_torch
 from jaxgrad.serialization.safetensors import read_safetensors, safetensors_metadata, write_safetensors
 from jaxgrad.serialization.state_dict import Loaded, load_state_dict, state_dict
-from jaxgrad.serialization.store import load, save
+from jaxgrad.serialization.store import load, read_meta, save
 from jaxgrad.serialization.torch_file import read_torch, write_torch
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "load",
     "load_state_dict",
     "load_torch",
+    "read_meta",
     "read_safetensors",
     "read_torch",
     "safetensors_metadata",
