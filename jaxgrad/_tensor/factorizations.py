@@ -173,8 +173,10 @@ def cholesky(A: Array, *, upper: bool = False) -> Array:
     """
     A = _square("linalg.cholesky", A)
     adjoint = jnp.conj(jnp.swapaxes(A, -1, -2))
-    read = jnp.triu(A) + jnp.conj(jnp.swapaxes(jnp.triu(A, 1), -1, -2)) if upper else (
-        jnp.tril(A) + jnp.conj(jnp.swapaxes(jnp.tril(A, -1), -1, -2))
+    read = (
+        jnp.triu(A) + jnp.conj(jnp.swapaxes(jnp.triu(A, 1), -1, -2))
+        if upper
+        else (jnp.tril(A) + jnp.conj(jnp.swapaxes(jnp.tril(A, -1), -1, -2)))
     )
     symmetric = (A + adjoint) / 2
     lower = jnp.linalg.cholesky(symmetric + jax.lax.stop_gradient(read - symmetric), symmetrize_input=False)

@@ -149,8 +149,8 @@ def index_put(input: Array, indices: Sequence[Any], values: Array, accumulate: b
     input, values = jnp.asarray(input), jnp.asarray(values)
     if input.dtype != values.dtype:
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {torch_name(input.dtype)} for the destination and "
-            f"{torch_name(values.dtype)} for the source."
+            "Index put requires the source and destination dtypes match, "
+            f"got {torch_name(input.dtype)} for the destination and {torch_name(values.dtype)} for the source."
         )
     places = _places(input, indices)
     shape = jnp.shape(jnp.empty(input.shape, bool)[places])
@@ -188,9 +188,7 @@ def masked_fill(input: Array, mask: Array, value: Any) -> Array:
     return jnp.where(mask, jnp.asarray(value, input.dtype), input)
 
 
-def _slices(
-    name: str, input: Any, dim: int, index: Any, source: Any, sentence: str
-) -> tuple[Array, Places, Array]:
+def _slices(name: str, input: Any, dim: int, index: Any, source: Any, sentence: str) -> tuple[Array, Places, Array]:
     input, index, source = jnp.asarray(input), jnp.asarray(index), jnp.asarray(source)
     axis = axis_of(dim, input.ndim)
     if index.ndim > 1:
@@ -218,9 +216,7 @@ def _places(input: Array, indices: Sequence[Any]) -> Places:
     places: list[Any] = []
     axis = 0
     if len(indices) > input.ndim:
-        raise IndexError(
-            f"too many indices for tensor of dimension {input.ndim} (got {len(indices)})"
-        )
+        raise IndexError(f"too many indices for tensor of dimension {input.ndim} (got {len(indices)})")
     for index in indices:
         if index is None:
             places.append(slice(None))
@@ -239,4 +235,3 @@ def _places(input: Array, indices: Sequence[Any]) -> Places:
         places.append(jnp.where(index < 0, index + size, index))
         axis += 1
     return tuple(places)
-

@@ -54,9 +54,7 @@ def nuclear_norm(input: Array, dim: Any = (-2, -1), keepdim: bool = False) -> Ar
     return matrix_norm(input, "nuc", dim, keepdim)
 
 
-def matrix_norm(
-    A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
-) -> Array:
+def matrix_norm(A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Array:
     """Mirror of ``torch.linalg.matrix_norm``.
 
     Args:
@@ -123,12 +121,9 @@ def linalg_norm(A: Array, ord: Any = None, dim: Any = None, keepdim: bool = Fals
     if ord is not None and axes is None:
         if A.ndim not in (1, 2):
             raise RuntimeError(
-                "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. "
-                f"Got {A.ndim}D."
+                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
             )
         axes = tuple(range(A.ndim))
     if ord is not None and axes is not None and len(axes) == 2:
         return matrix_norm(A, ord, axes, keepdim, dtype=dtype)
     return vector_norm(A, 2 if ord is None else ord, axes, keepdim, dtype=dtype)
-
-
