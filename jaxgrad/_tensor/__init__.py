@@ -5,7 +5,7 @@ What ``jax.numpy`` does exactly as torch (``exp``, ``log``, ``where``, ``matmul`
 
 from jaxgrad._tensor.clamp import clamp, clip
 from jaxgrad._tensor.extrema import amax, amin, aminmax, fmax, fmin, max, maximum, min, minimum
-from jaxgrad._tensor.factorizations import cholesky, det, inv, logdet, slogdet
+from jaxgrad._tensor.factorizations import det, inverse, logdet, slogdet
 from jaxgrad._tensor.gather import gather, index_select, take, take_along_dim
 from jaxgrad._tensor.index_write import index_add, index_copy, index_fill, index_put, index_reduce, masked_fill
 from jaxgrad._tensor.matrix_norms import norm, nuclear_norm
@@ -39,7 +39,6 @@ __all__ = [
     "argsort",
     "atan2",
     "cdist",
-    "cholesky",
     "clamp",
     "clip",
     "copysign",
@@ -60,7 +59,7 @@ __all__ = [
     "index_put",
     "index_reduce",
     "index_select",
-    "inv",
+    "inverse",
     "kthvalue",
     "lgamma",
     "logaddexp",

@@ -14,8 +14,8 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     r"""Mirror of ``torch.clamp``: :math:`\min(\max(x, \mathrm{min}), \mathrm{max})`.
 
     The derivative with respect to x is 1 from ``min`` to ``max``, both included (``jnp.clip`` has 0.5 there,
-    ``lax.clamp`` 0), and 0 outside; a limit that is an array gets what does not pass: ``min`` below itself where it is
-    less than ``max``, ``max`` above itself or where it is less than ``min``.
+    ``lax.clamp`` 0), and 0 outside and at nan; a limit that is an array gets what does not pass: ``min`` below itself
+    where it is less than ``max``, ``max`` above itself or where it is less than ``min``.
 
     Args:
         input: any shape, real.
@@ -36,11 +36,13 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = jnp.result_type(input, *given)
     shape = jnp.broadcast_shapes(input.shape, *(jnp.shape(limit) for limit in given))
+    x: Any
     x, low, high = (
         None if each is None else jnp.broadcast_to(jnp.asarray(each, dtype), shape) for each in (input, min, max)
     )
     stop = jax.lax.stop_gradient
-    out: Any = x
+    inexact = jnp.issubdtype(dtype, jnp.inexact)
+    out: Any = jnp.where(stop(jnp.isnan(x)), stop(x), x) if inexact else x
     if low is not None:
         passing = low if high is None else jnp.where(stop(low < high), low, stop(low))
         out = jnp.where(stop(x < low), passing, out)
@@ -48,7 +50,7 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
         crossed = (x > high) if low is None else (x > high) | (low > high)
         out = jnp.where(stop(crossed), high, out)
     for limit in (low, high):
-        if limit is not None and jnp.issubdtype(dtype, jnp.inexact):
+        if limit is not None and inexact:
             out = jnp.where(stop(jnp.isnan(limit)), stop(limit), out)
     return out
 

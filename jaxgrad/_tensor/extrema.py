@@ -219,7 +219,7 @@ def amax(input: Array, dim: Any = (), keepdim: bool = False) -> Array:
 
     Source: torch.amax.
     """
-    return jnp.max(jnp.asarray(input), axis=_axes(dim, jnp.ndim(input)), keepdims=keepdim)
+    return _over_axes("amax", input, dim, keepdim)
 
 
 @operation("AminBackward0")
@@ -231,7 +231,7 @@ def amin(input: Array, dim: Any = (), keepdim: bool = False) -> Array:
 
     Source: torch.amin.
     """
-    return jnp.min(jnp.asarray(input), axis=_axes(dim, jnp.ndim(input)), keepdims=keepdim)
+    return _over_axes("amin", input, dim, keepdim)
 
 
 def aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
@@ -248,7 +248,30 @@ def aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> M
     Source: torch.aminmax.
     """
     axes = () if dim is None else dim
+    input = jnp.asarray(input)
+    if dim is None and input.size == 0:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
+    if dim is not None and input.ndim and input.shape[axis_of(dim, input.ndim)] == 0:
+        raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
     return MinMax(amin(input, axes, keepdim), amax(input, axes, keepdim))
+
+
+def _over_axes(name: str, input: Any, dim: Any, keepdim: bool) -> Array:
+    input = jnp.asarray(input)
+    axes = _axes(dim, input.ndim)
+    if axes is None and input.size == 0:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
+    for axis in axes or ():
+        if (axes or ()).count(axis) > 1:
+            raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
+        if input.shape[axis] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
+    return (jnp.max if name == "amax" else jnp.min)(input, axis=axes, keepdims=keepdim)
 
 
 def _axes(dim: Any, ndim: int) -> tuple[int, ...] | None:

@@ -1,5 +1,6 @@
 """Determinants, inverses and the Cholesky factor, with torch's derivatives at singular matrices."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -118,7 +119,7 @@ def logdet(input: Array) -> Array:
     Source: torch.logdet.
     """
     sign, size = slogdet(input)
-    return jnp.where(sign == -1, jnp.nan, size)
+    return jnp.log(sign) + size if jnp.iscomplexobj(sign) else jnp.where(sign == -1, jnp.nan, size)
 
 
 @operation("LinalgInvExBackward0")
@@ -151,6 +152,19 @@ def inv(A: Array) -> Array:
     return jnp.linalg.inv(A)
 
 
+@jax.custom_jvp
+def _cholesky(A: Array) -> Array:
+    return jnp.linalg.cholesky(jnp.tril(A) + _adjoint(jnp.tril(A, -1)), symmetrize_input=False)
+
+
+@_cholesky.defjvp
+def _cholesky_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    lower = _cholesky(*primals)
+    solve = partial(jax.lax.linalg.triangular_solve, lower, lower=True)
+    inner = solve(solve(tangents[0], left_side=True), left_side=False, transpose_a=True, conjugate_a=True)
+    return lower, lower @ ((jnp.tril(inner) + jnp.tril(_adjoint(inner), -1)) / 2)
+
+
 @operation("LinalgCholeskyExBackward0")
 def cholesky(A: Array, *, upper: bool = False) -> Array:
     r"""Mirror of ``torch.linalg.cholesky``: L with :math:`A = L L^H`.
@@ -172,14 +186,8 @@ def cholesky(A: Array, *, upper: bool = False) -> Array:
     Source: torch.linalg.cholesky.
     """
     A = _square("linalg.cholesky", A)
-    adjoint = jnp.conj(jnp.swapaxes(A, -1, -2))
-    read = (
-        jnp.triu(A) + jnp.conj(jnp.swapaxes(jnp.triu(A, 1), -1, -2))
-        if upper
-        else (jnp.tril(A) + jnp.conj(jnp.swapaxes(jnp.tril(A, -1), -1, -2)))
-    )
-    symmetric = (A + adjoint) / 2
-    lower = jnp.linalg.cholesky(symmetric + jax.lax.stop_gradient(read - symmetric), symmetrize_input=False)
+    read = A + jax.lax.stop_gradient(_adjoint(A) - A) if upper else A  # torch's rule takes A itself in both cases
+    lower = _cholesky(read)
     if not is_traced(A) and A.size:
         batch, place = _first(np.isnan(np.asarray(_diagonal(lower))))
         if place is not None:
@@ -188,7 +196,7 @@ def cholesky(A: Array, *, upper: bool = False) -> Array:
                 f"linalg.cholesky: {_element(batch, A.ndim)}The factorization could not be completed because the input "
                 f"is not positive-definite (the leading minor of order {order} is not positive-definite)."
             )
-    return jnp.conj(jnp.swapaxes(lower, -1, -2)) if upper else lower
+    return _adjoint(lower) if upper else lower
 
 
 def _square(name: str, A: Any) -> Array:
@@ -204,6 +212,10 @@ def _square(name: str, A: Any) -> Array:
     return A
 
 
+def _adjoint(matrix: Array) -> Array:
+    return jnp.conj(jnp.swapaxes(matrix, -1, -2))
+
+
 def _diagonal(matrix: Array) -> Array:
     return jnp.diagonal(matrix, axis1=-2, axis2=-1)
 
@@ -213,7 +225,7 @@ def _on_diagonal(values: Array) -> Array:
 
 
 def _parity(pivots: Array, n: int) -> Array:
-    swaps = jnp.sum(pivots != jnp.arange(n, dtype=pivots.dtype), -1)
+    swaps = jnp.sum(pivots != jnp.broadcast_to(jnp.arange(n, dtype=pivots.dtype), pivots.shape), -1)
     return 1 - 2 * (swaps % 2)
 
 
@@ -228,6 +240,15 @@ def _solve(lu: Array, permutation: Array) -> Array:
 def _first(bad: np.ndarray) -> tuple[Any, int | None]:
     found = np.argwhere(bad)
     return ((), None) if not len(found) else (tuple(found[0][:-1]), int(found[0][-1]))
+
+
+def inverse(input: Array) -> Array:
+    """Mirror of ``torch.inverse``: another name of :func:`inv`.
+
+    >>> inverse(jnp.array([[2.0]])).item()
+    0.5
+    """
+    return inv(input)
 
 
 def _element(batch: tuple[int, ...], ndim: int) -> str:

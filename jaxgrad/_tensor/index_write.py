@@ -184,6 +184,9 @@ def masked_fill(input: Array, mask: Array, value: Any) -> Array:
             "masked_fill_ only supports a 0-dimensional value tensor, "
             f"but got tensor with {jnp.ndim(value)} dimension(s)."
         )
+    if jnp.iscomplexobj(value) and not jnp.iscomplexobj(input):
+        word = "int64_t" if input.dtype == jnp.int64 else c_name(input.dtype)
+        raise RuntimeError(f"value cannot be converted to type {word} without overflow")
     input, mask = jnp.broadcast_arrays(input, mask)
     return jnp.where(mask, jnp.asarray(value, input.dtype), input)
 

@@ -106,7 +106,7 @@ def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Sele
     """
     at, axis, _ = _with_axis(input, dim)
     if not 1 <= k <= at.shape[axis]:
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {axis}")
     return _at_rank(at, axis, k - 1, keepdim, jnp.ndim(input))
 
 

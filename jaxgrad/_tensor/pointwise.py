@@ -242,7 +242,10 @@ def hypot(input: Array, other: Array) -> Array:
 
 @jax.custom_jvp
 def _logaddexp(x: Array, y: Array) -> Array:
-    return jnp.logaddexp(x, y)
+    if not jnp.iscomplexobj(x):
+        return jnp.logaddexp(x, y)
+    greater, less = jnp.where(x.real >= y.real, x, y), jnp.where(x.real >= y.real, y, x)
+    return greater + jnp.log(1 + jnp.exp(less - greater))  # the angle is not wrapped, as in torch
 
 
 @_logaddexp.defjvp

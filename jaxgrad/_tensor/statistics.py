@@ -19,14 +19,17 @@ class VarMean(NamedTuple):
 
 
 @operation("VarBackward0")
-def var(input: Array, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Array:
+def var(
+    input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = 1
+) -> Array:
     r"""Mirror of ``torch.var``: :math:`\frac{1}{\max(0, n - c)} \sum_i (x_i - \bar x)^2`.
 
     The correction c is 1 by default, so that the estimate is unbiased; ``jnp.var`` has 0.
 
     Args:
         input: floating or complex.
-        dim: an axis, several, or None for all.
+        dim: an axis, several, or None for all; a bool in its place is ``unbiased``, as in torch.
+        unbiased: True for c = 1, False for c = 0; None leaves it to ``correction``.
         correction: c.
         keepdim: whether the axes stay with size 1.
 
@@ -35,18 +38,21 @@ def var(input: Array, dim: Any = None, *, correction: float | None = 1, keepdim:
 
     Source: torch.var.
     """
-    return _var_and_mean(_floating("var", input), dim, correction, keepdim)[0]
+    return _var_and_mean(_floating("var", input), dim, unbiased, keepdim, correction)[0]
 
 
 @operation("StdBackward0")
-def std(input: Array, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Array:
+def std(
+    input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = 1
+) -> Array:
     """Mirror of ``torch.std``: the root of :func:`var`.
 
     Where it is 0 the derivative is 0, and nan in JAX.
 
     Args:
         input: floating or complex.
-        dim: an axis, several, or None for all.
+        dim: an axis, several, or None for all; a bool in its place is ``unbiased``, as in torch.
+        unbiased: True for a correction of 1, False for 0; None leaves it to ``correction``.
         correction: 1 for the unbiased variance, which is torch's default; ``jnp.std`` has 0.
         keepdim: whether the axes stay with size 1.
 
@@ -55,25 +61,29 @@ def std(input: Array, dim: Any = None, *, correction: float | None = 1, keepdim:
 
     Source: torch.std.
     """
-    return _root(_var_and_mean(_floating("std", input), dim, correction, keepdim)[0])
+    return _root(_var_and_mean(_floating("std", input), dim, unbiased, keepdim, correction)[0])
 
 
-def var_mean(input: Array, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> VarMean:
+def var_mean(
+    input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = 1
+) -> VarMean:
     """Mirror of ``torch.var_mean``: ``(var, mean)``.
 
     >>> [x.item() for x in var_mean(jnp.array([1.0, 3.0]))]
     [2.0, 2.0]
     """
-    return VarMean(*_var_and_mean(_floating("var_mean", input), dim, correction, keepdim))
+    return VarMean(*_var_and_mean(_floating("var_mean", input), dim, unbiased, keepdim, correction))
 
 
-def std_mean(input: Array, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> VarMean:
+def std_mean(
+    input: Array, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = 1
+) -> VarMean:
     """Mirror of ``torch.std_mean``: ``(std, mean)``.
 
     >>> [x.item() for x in std_mean(jnp.array([2.0, 2.0]))]
     [0.0, 2.0]
     """
-    spread, mean = _var_and_mean(_floating("std_mean", input), dim, correction, keepdim)
+    spread, mean = _var_and_mean(_floating("std_mean", input), dim, unbiased, keepdim, correction)
     return VarMean(_root(spread), mean)
 
 
@@ -131,7 +141,13 @@ def _root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return root, jnp.where(root == 0, jnp.zeros_like(root), tangents[0] / (2 * jnp.where(root == 0, 1, root)))
 
 
-def _var_and_mean(input: Array, dim: Any, correction: float | None, keepdim: bool) -> tuple[Array, Array]:
+def _var_and_mean(
+    input: Array, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> tuple[Array, Array]:
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = int(unbiased)
     axes = _axes(dim, input.ndim)
     mean = jnp.mean(input, axes, keepdims=True)
     count = input.size // max(mean.size, 1)

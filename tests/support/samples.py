@@ -102,6 +102,8 @@ def double(tree):
 
 def results_of(output):
     """The tensors or arrays of an output (one, or a tuple with None for what is missing)."""
+    if isinstance(output, tuple) and type(output).__module__ == "torch.return_types":
+        output = tuple(output)
     flat = jax.tree.leaves(output, is_leaf=lambda each: each is None or isinstance(each, torch.Tensor))
     return [each for each in flat if each is not None]
 
