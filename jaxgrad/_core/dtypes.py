@@ -1,4 +1,12 @@
-"""Dtypes that are given are kept: JAX narrows 64 bits to 32 in silence unless x64 is on; here that is an error."""
+"""Dtypes that are given are kept, and where none is given torch's default counts.
+
+JAX narrows 64 bits to 32 in silence unless x64 is on; here that is an error.
+
+Torch's default dtype is float32 until ``torch.set_default_dtype``, whatever the dtype of the tensors at hand. Here it is
+float32 always: JAX's x64 mode allows float64, it does not ask for it. What torch gives under
+``set_default_dtype(torch.float64)`` is asked for where it is made: ``dtype=`` of a constructor or a draw, and
+``optim.with_default_dtype`` for the numbers that NAdam and ASGD keep beside their tensors.
+"""
 
 from typing import Any
 
@@ -7,6 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain
+
+
+DEFAULT_DTYPE = np.dtype(np.float32)
+"""Torch's default dtype."""
 
 
 def x64_enabled() -> bool:

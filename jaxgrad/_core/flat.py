@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import jax
 
+from jaxgrad._core.donated import showable
 from jaxgrad._core.trees import path_name
 
 
@@ -48,7 +49,7 @@ class Flat:
         return type(self)(**{**self._named(), **changes})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={part!r}' for name, part in self._named().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={showable(part)!r}' for name, part in self._named().items())})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._parts()

@@ -19,6 +19,7 @@ from jaxgrad.optim.adagrad import Adagrad
 from jaxgrad.optim.adam import Adam, AdamW
 from jaxgrad.optim.adamax import Adamax
 from jaxgrad.optim.asgd import ASGD
+from jaxgrad.optim.default_dtype import with_default_dtype
 from jaxgrad.optim.groups import param_groups
 from jaxgrad.optim.hyperparams import get_hyperparams, get_lr, set_hyperparams
 from jaxgrad.optim.lbfgs import LBFGS, step_with_closure
@@ -62,4 +63,5 @@ __all__ = [
     "state_from_parameters",
     "step",
     "step_with_closure",
+    "with_default_dtype",
 ]

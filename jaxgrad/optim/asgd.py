@@ -1,6 +1,6 @@
 """ASGD: stochastic gradient descent that also keeps the average of its iterates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -30,17 +30,17 @@ def _scalars(*, lr: Any, **others: Any) -> dict[str, Any]:
     return {"eta": lr, "mu": 1.0}
 
 
-def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
+def _host(scalars: Scalars, h: dict[str, Any], keep: Callable[[Array], Array]) -> tuple[Constants, Scalars]:
     lr, t = h["lr"], scalars["step"]
-    eta = jnp.where(t == 1, lr, scalars["eta"])  # torch makes the state at the first step, with the lr of then
+    eta = jnp.where(t == 1, keep(lr), scalars["eta"])  # torch makes the state at the first step, with the lr of then
     return {
         "decay": 1 - h["lambd"] * eta,
         "minus_eta": -eta,
         "mu": scalars["mu"],
         "weight_decay": h["weight_decay"],
     }, {
-        "eta": lr / (1 + h["lambd"] * lr * t) ** h["alpha"],
-        "mu": 1 / jnp.maximum(1, t - h["t0"]),
+        "eta": keep(lr / (1 + h["lambd"] * lr * t) ** h["alpha"]),
+        "mu": keep(1 / jnp.maximum(1, t - h["t0"])),
     }
 
 

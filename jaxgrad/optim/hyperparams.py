@@ -11,7 +11,8 @@ import jax
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import PyTree
-from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
+from jaxgrad.optim._rule.packed import replaced, unpacked
+from jaxgrad.optim._rule.state import OptimizerState
 
 
 def is_optimizer_state(node: Any) -> bool:
@@ -41,7 +42,7 @@ def get_hyperparams(state: PyTree) -> list[dict[str, Any]]:
     >>> get_hyperparams(optim.SGD(lr=0.1).init({"w": jnp.ones(1)}))
     [{'dampening': 0.0, 'lr': 0.1, 'momentum': 0.0, 'weight_decay': 0.0}]
     """
-    return [group.hyperparams.unpacked() for found in find_states(state) for group in found.param_groups]
+    return [unpacked(group.hyperparams) for found in find_states(state) for group in found.param_groups]
 
 
 def get_lr(state: PyTree) -> list[float]:
@@ -107,12 +108,12 @@ def _replaced(state: OptimizerState, values: list[dict[str, Any]]) -> OptimizerS
     for group, changes in zip(state.param_groups, values, strict=True):
         hyperparams = group.hyperparams
         for name, value in changes.items():
-            if name not in hyperparams.names:
-                raise KeyError(explain(f"no hyper-parameter {name!r}", expected=", ".join(hyperparams.names)))
+            if name not in hyperparams:
+                raise KeyError(explain(f"no hyper-parameter {name!r}", expected=", ".join(sorted(hyperparams))))
             if name == "momentum":
                 _check_buffers(state, value)
-            hyperparams = hyperparams.replace(name, value)
-        groups.append(ParamGroup(hyperparams, group.scalars))
+            hyperparams = replaced(hyperparams, name, value)
+        groups.append(group._replace(hyperparams=hyperparams))
     return OptimizerState(state.state, tuple(groups))
 
 

@@ -18,7 +18,8 @@ from jaxgrad._core.trees import is_none
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim._rule.checks import check_lr
 from jaxgrad.optim._rule.optimizer import Optimizer
-from jaxgrad.optim._rule.packed import Packed
+from jaxgrad.optim._rule.packed import injected, packed, widened
+from jaxgrad.optim._rule.parameters import check_not_empty, plain, torch_numbers
 from jaxgrad.optim._rule.precision import double_precision
 from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
 from jaxgrad.optim._rule.strong_wolfe import strong_wolfe
@@ -152,10 +153,11 @@ class _LBFGS:
     options: _Options
 
     def init(self, params: PyTree) -> OptimizerState:
-        if not jax.tree.leaves(params):
-            raise ValueError("optimizer got an empty parameter list")
-        empty = _empty(_flat(params), self.options.history_size)
-        return OptimizerState(empty, (ParamGroup(Packed.of(self.hyperparams), {}),))
+        params = plain(params)
+        check_not_empty(params)
+        (numbers,) = torch_numbers([...], params)
+        group = ParamGroup(packed(self.hyperparams), {}, numbers, injected(self.hyperparams))
+        return OptimizerState(_empty(_flat(params), self.options.history_size), (group,))
 
     def descend(
         self, closure: Closure, params: PyTree, state: OptimizerState, *, lr: Any = None
@@ -164,7 +166,7 @@ class _LBFGS:
         (group,) = state.param_groups
         x = _flat(params)
         with double_precision():
-            h = group.hyperparams.widened() | ({} if lr is None else {"lr": jnp.asarray(lr).reshape(())})
+            h = widened(group.hyperparams) | ({} if lr is None else {"lr": jnp.asarray(lr).reshape(())})
             h = {name: value.astype(x.dtype) for name, value in h.items()}
         restore = _unflattener(params)
 
@@ -322,7 +324,7 @@ def _empty(x: Array, history_size: int) -> LBFGSState:
         t=number,
         old_dirs=rows,
         old_stps=rows,
-        ro=rows[:, 0],
+        ro=jnp.zeros(history_size, x.dtype),
         num_old=count,
         H_diag=jnp.ones_like(number),
         prev_flat_grad=vector,
@@ -333,7 +335,7 @@ def _empty(x: Array, history_size: int) -> LBFGSState:
 def _flat(tree: PyTree) -> Array:
     """All leaves as one vector, complex numbers as pairs of reals."""
     leaves = [jnp.stack([a.real, a.imag], -1) if jnp.iscomplexobj(a) else a for a in jax.tree.leaves(tree)]
-    return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
+    return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves]) if leaves else jnp.zeros(0)
 
 
 def _unflattener(params: PyTree) -> Callable[[Array], PyTree]:

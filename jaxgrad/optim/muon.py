@@ -63,8 +63,7 @@ def _validate(
     check(lambda: 0.0 <= weight_decay, f"weight decay should be >= 0 but is: {weight_decay}", weight_decay)
     if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
         raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
-    if ns_steps >= 100:
-        raise ValueError("Number of steps must be less than 100 for computational efficiency")
+    check(lambda: ns_steps < 100, "Number of steps must be less than 100 for computational efficiency", ns_steps)
     if len(ns_coefficients) != 3:
         raise ValueError("Coefficients must be a tuple of exactly 3 values")
 
@@ -107,17 +106,24 @@ def _moved(param: Array, update: Array, step: Array) -> Array:
     return rounded(add(param.astype(common), update.astype(common), step), param)
 
 
-def _orthogonalized(matrix: Array, c: Constants, steps: int) -> Array:
+def _orthogonalized(matrix: Array, c: Constants, steps: int | Array) -> Array:
     """``U V^T`` of a matrix ``U S V^T``, roughly, by Newton-Schulz iterations in bfloat16, as in torch."""
     a, b, c3 = (c[name].astype(jnp.float32) for name in ("a", "b", "c"))
     wide = matrix.shape[0] <= matrix.shape[1]
     x = _bfloat16(matrix if wide else matrix.T)
     size = _bfloat16(jnp.sqrt(jnp.sum(x * x)))
     x = _bfloat16(x / jnp.maximum(size, _bfloat16(c["eps"])))
-    for _ in range(steps):
+
+    def iterate(_: Any, x: Array) -> Array:
         gram = _bfloat16(_product(x, x.T))
         polynomial = _bfloat16(b * gram + c3 * _product(gram, gram))
-        x = _bfloat16(a * x + _product(polynomial, x))
+        return _bfloat16(a * x + _product(polynomial, x))
+
+    if isinstance(steps, int):
+        for _ in range(steps):
+            x = iterate(_, x)
+    else:  # an array: optax.inject_hyperparams makes one of every number
+        x = jax.lax.fori_loop(0, jnp.asarray(steps, jnp.int32), iterate, x)
     return x if wide else x.T
 
 

@@ -1,6 +1,6 @@
 """NAdam: Adam with Nesterov's momentum, whose factor follows a schedule of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -31,11 +31,11 @@ def _scalars(**hyperparams: Any) -> dict[str, Any]:
     return {"mu_product": 1.0}
 
 
-def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
+def _host(scalars: Scalars, h: dict[str, Any], keep: Callable[[Array], Array]) -> tuple[Constants, Scalars]:
     lr, (beta1, beta2), t = h["lr"], h["betas"], scalars["step"]
     mu = beta1 * (1 - 0.5 * 0.96 ** (t * h["momentum_decay"]))
     mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * h["momentum_decay"]))
-    mu_product = scalars["mu_product"] * mu
+    mu_product = keep(scalars["mu_product"] * keep(mu))  # torch multiplies a tensor of the default dtype
     return {
         "one_minus_beta1": 1 - beta1,
         "beta2": beta2,

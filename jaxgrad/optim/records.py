@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim._rule.lifted import Lifted, named_leaves_in_order
+from jaxgrad.optim._rule.lifted import Lifted
 from jaxgrad.optim._rule.optimizer import Optimizer
+from jaxgrad.optim._rule.parameters import in_jax_order
 from jaxgrad.optim._rule.state import OptimizerState
 from jaxgrad.optim.groups import members_of_groups, selection_of
 
@@ -111,8 +112,8 @@ def add_param_group(
     _check_has_records(tx)
     selection = selection_of(group)
     is_record = lambda node: isinstance(node, tuple) and hasattr(node, "_fields")  # noqa: E731
-    known = named_leaves_in_order(jax.tree.map(lambda _: 0, state.state, is_leaf=is_record))
-    new = {name: leaf for name, leaf in named_leaves_in_order(params).items() if name not in known}
+    known = in_jax_order(jax.tree.map(lambda _: 0, state.state, is_leaf=is_record))
+    new = {name: leaf for name, leaf in in_jax_order(params).items() if name not in known}
     named = [selection] if isinstance(selection, str) else selection
     again = [name for name in known if isinstance(named, (list, tuple)) and name in named]
     if again or not new:
@@ -141,7 +142,7 @@ def _check_has_records(tx: Optimizer) -> None:
 
 def _records(params: PyTree, state: OptimizerState) -> dict[str, Any]:
     treedef: Any = jax.tree.structure(params)
-    return dict(zip(named_leaves_in_order(params), treedef.flatten_up_to(state.state), strict=True))
+    return dict(zip(in_jax_order(params), treedef.flatten_up_to(state.state), strict=True))
 
 
 def _filled(name: str, record: Any, entry: dict[str, Any], scalars: set[str]) -> Any:

@@ -53,12 +53,15 @@ def torch_run(
     dtype: str,
     lrs: Any = None,
     present: dict[str, np.ndarray] | None = None,
+    default: str = "float32",
 ) -> dict[str, np.ndarray]:
-    """The parameters after all steps; ``lrs`` sets the lr before each, ``present`` says which gradients are there."""
+    """The parameters after all steps; ``lrs`` sets the lr before each, ``present`` says which gradients are there.
+
+    ``default`` is torch's default dtype, in which it keeps eta, mu and mu_product.
+    """
     wide = getattr(torch, dtype)
     before = torch.get_default_dtype()
-    # torch keeps step, eta and mu_product in the default dtype; it has no business being a 16-bit one
-    torch.set_default_dtype(torch.float64 if dtype == "float64" else torch.float32)
+    torch.set_default_dtype(getattr(torch, default))
     try:
         leaves = {key: torch.nn.Parameter(torch.tensor(value, dtype=wide)) for key, value in params.items()}
         kwargs = {key: value for key, value in kwargs.items() if key not in NO_NUMBER}
@@ -97,12 +100,13 @@ def jax_run(
     dtype: str,
     lrs: Any = None,
     present: dict[str, np.ndarray] | None = None,
+    default: str = "float32",
 ) -> dict[str, np.ndarray]:
     """As ``torch_run``: one scan, or one call a step where gradients come and go."""
     with jax.enable_x64(dtype == "float64"):
         tx = getattr(optim, name)(**{key: as_jax(value) for key, value in kwargs.items()})
         arrays = {key: jnp.asarray(value, dtype) for key, value in params.items()}
-        state = tx.init(arrays)
+        state = optim.with_default_dtype(tx.init(arrays), default)
         step, scan = _compiled(name, _shape_of_code(name, kwargs), dtype)
         if present is None:
             stacked = {key: jnp.asarray(value, dtype) for key, value in grads.items()}

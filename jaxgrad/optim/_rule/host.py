@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.rounding import nearest
 from jaxgrad._core.types import Array
+from jaxgrad.optim._rule.packed import widened
 from jaxgrad.optim._rule.precision import double_precision
 from jaxgrad.optim._rule.state import ParamGroup
 
@@ -20,11 +22,12 @@ def host_half(
         return {}, group.scalars
     counted = group.scalars | {"step": _next(group.scalars["step"])}
     with double_precision():
-        hyperparams = group.hyperparams.widened()
+        hyperparams = widened(group.hyperparams)
         if lr is not None:
             hyperparams["lr"] = jnp.asarray(lr).reshape(()).astype(jnp.float64)
         wide = {name: vector.astype(jnp.float64) for name, vector in counted.items()}
-        constants, changed = host(wide, hyperparams)
+        kept = [vector.dtype for name, vector in counted.items() if name != "step"]
+        constants, changed = host(wide, hyperparams, _rounding(kept[0])) if kept else host(wide, hyperparams)
         narrowed = {
             dtype: {name: jnp.asarray(value).astype(dtype) for name, value in constants.items()}
             for dtype in sorted(dtypes)
@@ -34,6 +37,11 @@ def host_half(
     if not present.all():
         counted = {name: jnp.where(present, vector, group.scalars[name]) for name, vector in counted.items()}
     return narrowed, counted
+
+
+def _rounding(dtype: np.dtype) -> Callable[[Array], Array]:
+    """How a number is rounded when torch writes it into a tensor of the state."""
+    return lambda value: value if dtype == np.float64 else nearest(value, dtype)
 
 
 def _next(count: Array) -> Array:

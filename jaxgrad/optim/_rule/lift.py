@@ -35,7 +35,8 @@ def lift(
     Args:
         init: ``(param, hyperparams, **options) -> state``, one parameter's record of tensors before the first step.
         host: ``(scalars, hyperparams) -> (constants, new_scalars)`` in float64; ``scalars["step"]`` is counted up
-            already. It sees one vector for all parameters of a group.
+            already. It sees one vector for all parameters of a group. With ``scalars`` it takes a third argument, which
+            rounds a number as the state keeps it.
         scalars: ``(**hyperparams) -> {name: start}``, what torch keeps as 0-dim tensors beside ``step``.
         validate: ``(**hyperparams, **options)`` raises on values that torch refuses.
         check_params: ``(params)`` raises on parameters that torch refuses.

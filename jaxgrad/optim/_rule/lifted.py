@@ -19,17 +19,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.errors import explain
-from jaxgrad._core.trees import path_name
+from jaxgrad._core.dtypes import DEFAULT_DTYPE
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim._rule.arithmetic import arithmetic_dtype
 from jaxgrad.optim._rule.group import Group, groups_of
 from jaxgrad.optim._rule.host import host_half
 from jaxgrad.optim._rule.optimizer import Optimizer
-from jaxgrad.optim._rule.packed import Packed
+from jaxgrad.optim._rule.packed import injected, packed, renewed
+from jaxgrad.optim._rule.parameters import (
+    check_not_empty,
+    in_jax_order,
+    lr_per_group,
+    members,
+    plain,
+    torch_numbers,
+)
 from jaxgrad.optim._rule.rule import Rule
 from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
-from jaxgrad.optim.groups import members_of_groups
+from jaxgrad.optim.groups import Selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +55,11 @@ class Lifted:
 
     def members(self, params: PyTree) -> list[list[str]]:
         """The names that each group holds, in the order of the group's vectors."""
-        return members_of_groups([spec.selection for spec in self.specs], named_leaves_in_order(params))
+        return members(self._selections, params)
+
+    @property
+    def _selections(self) -> list[Selection]:
+        return [spec.selection for spec in self.specs]
 
     def regroup(self, groups: Sequence[dict[str, Any]]) -> Optimizer:
         """The same optimizer with other groups."""
@@ -56,13 +67,16 @@ class Lifted:
 
     def init(self, params: PyTree) -> OptimizerState:
         """The state before the first step."""
+        params = plain(params)
+        check_not_empty(params)
         self.rule.check_params(params)
-        leaves = named_leaves_in_order(params)
+        leaves = in_jax_order(params)
         records, groups = {}, []
-        for spec, names in zip(self.specs, self.members(params), strict=True):
+        numbers = torch_numbers(self._selections, params)
+        for spec, names, order in zip(self.specs, self.members(params), numbers, strict=True):
             for name in names:
                 records[name] = self.rule.init(leaves[name], spec.hyperparams, **spec.options)
-            groups.append(_start(spec, self.rule.scalars(**spec.hyperparams), len(names)))
+            groups.append(_start(spec, self.rule.scalars(**spec.hyperparams), order))
         treedef = jax.tree.structure(params)
         return OptimizerState(jax.tree.unflatten(treedef, [records[name] for name in leaves]), tuple(groups))
 
@@ -71,15 +85,17 @@ class Lifted:
     ) -> tuple[PyTree, OptimizerState]:
         """The new parameters, rounded as torch rounds them, and the new state."""
         self.rule.check_grads(params, grads)
-        leaves = named_leaves_in_order(params)
+        leaves = in_jax_order(params)
         treedef: Any = jax.tree.structure(params)
         gradients = dict(zip(leaves, treedef.flatten_up_to(grads), strict=True))
         records = dict(zip(leaves, treedef.flatten_up_to(state.state), strict=True))
-        lrs = _lr_per_group(lr, len(self.specs))
+        lrs = lr_per_group(lr, len(self.specs))
         groups = []
         for spec, names, group, lr_now in zip(self.specs, self.members(params), state.param_groups, lrs, strict=True):
             present = np.array([gradients[name] is not None for name in names])
             dtypes = {arithmetic_dtype(leaves[name].dtype).name for name in names}
+            hyperparams, seen = renewed(group.hyperparams, group.injected, spec.hyperparams)
+            group = group._replace(hyperparams=hyperparams, injected=seen)
             constants, counted = host_half(self.rule.host, group, lr_now, present, dtypes)
             for index, name in enumerate(names):
                 if present[index]:
@@ -105,26 +121,14 @@ class Lifted:
         return treedef.unflatten([None if g is None else new - old for g, new, old in rows]), new_state
 
 
-def named_leaves_in_order(params: PyTree) -> dict[str, Any]:
-    """The parameters by dotted name in JAX's order, the order of the groups' vectors."""
-    return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-
-
-def _start(spec: Group, scalars: dict[str, Any], count: int) -> ParamGroup:
-    dtype = jnp.result_type(float)
+def _start(spec: Group, scalars: dict[str, Any], numbers: Array) -> ParamGroup:
     return ParamGroup(
-        hyperparams=Packed.of(spec.hyperparams),
-        scalars={"step": jnp.zeros(count, jnp.int32)}
-        | {name: jnp.full(count, jnp.asarray(value).reshape(()), dtype) for name, value in scalars.items()},
+        hyperparams=packed(spec.hyperparams),
+        scalars={"step": jnp.zeros(numbers.shape, jnp.int32)}
+        | {name: jnp.full(numbers.shape, jnp.asarray(v).reshape(()), DEFAULT_DTYPE) for name, v in scalars.items()},
+        params=numbers,
+        injected=injected(spec.hyperparams),
     )
-
-
-def _lr_per_group(lr: Any, count: int) -> list[Any]:
-    if lr is None or not (isinstance(lr, (list, tuple)) or np.ndim(lr) == 1):
-        return [lr] * count
-    if len(lr) != count:
-        raise ValueError(explain(f"expected one lr for each of {count} parameter groups", got=f"{len(lr)} of them"))
-    return list(lr)
 
 
 def _one_tensor(

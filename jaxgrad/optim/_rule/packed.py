@@ -1,10 +1,6 @@
-"""The hyper-parameters of a group as one array.
+"""The hyper-parameters of a group as they are kept in the state, each with a double's accuracy."""
 
-They are state, so every call of a compiled step takes them in and gives them back, and for a small model that costs
-more than its arithmetic. One array of all of them costs as much as one of them.
-"""
-
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -15,68 +11,80 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.precision import pack, unpack, widen
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Packed:
-    """A dict of numbers, or of tuples of numbers, in one array, each with a double's accuracy.
+def packed(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
+    """A dict of numbers, or of tuples of numbers, as arrays.
 
-    Attributes:
-        numbers: (n,) float64 in 64-bit mode, else (n, 3) float32; an ensemble's has leading axes.
-        structure: of the dict they come from.
-
-    >>> packed = Packed.of({"lr": 0.1, "betas": (0.9, 0.999)})
-    >>> packed.unpacked()
+    >>> unpacked(packed({"lr": 0.1, "betas": (0.9, 0.999)}))
     {'betas': (0.9, 0.999), 'lr': 0.1}
-    >>> packed.replace("betas", (0.8, 0.99)).unpacked()["betas"]
-    (0.8, 0.99)
     """
+    return {name: jax.tree.map(pack, value) for name, value in hyperparams.items()}
 
-    numbers: Array
-    structure: Any = field(metadata={"static": True})
 
-    @classmethod
-    def of(cls, tree: dict[str, Any]) -> "Packed":
-        """Pack the numbers of a dict."""
-        leaves, structure = jax.tree.flatten(tree)
-        return cls(jnp.stack([pack(leaf) for leaf in leaves]), structure)
+def widened(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The dict of float64 scalars; call it inside ``double_precision``."""
+    return {name: jax.tree.map(widen, value) for name, value in kept.items()}
 
-    @property
-    def names(self) -> list[str]:
-        """The keys of the dict."""
-        return sorted(self._places())
 
-    def widened(self) -> dict[str, Any]:
-        """The dict of float64 scalars; call it inside ``double_precision``."""
-        return jax.tree.map(lambda place: widen(self.numbers[self._at(place)]), self._places())
+def unpacked(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The dict of Python floats (of arrays for an ensemble), sorted by name as ``jit`` would."""
+    return {name: jax.tree.map(unpack, kept[name]) for name in sorted(kept)}
 
-    def unpacked(self) -> dict[str, Any]:
-        """The dict of Python floats (of arrays for an ensemble)."""
-        return jax.tree.map(lambda place: unpack(self.numbers[self._at(place)]), self._places())
 
-    def replace(self, name: str, value: Any) -> "Packed":
-        """Another value under one name, for every member of an ensemble.
+def replaced(kept: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """Another value under one name, for every member of an ensemble.
 
-        Raises:
-            ValueError: the value has another form, such as None for a number.
-        """
-        places = self._places()[name]
-        form: Any = jax.tree.structure(places)
-        if form != jax.tree.structure(value):
-            raise ValueError(
-                explain(
-                    f"{name} keeps its form in a running state: a number cannot become None, nor None a number",
-                    got=repr(value),
-                )
+    Raises:
+        ValueError: the value has another form, such as None for a number.
+    """
+    form: Any = jax.tree.structure(kept[name])
+    if form != jax.tree.structure(value):
+        raise ValueError(
+            explain(
+                f"{name} keeps its form in a running state: a number cannot become None, nor None a number",
+                got=repr(value),
             )
-        numbers = self.numbers
-        for place, number in zip(jax.tree.leaves(places), jax.tree.leaves(value), strict=True):
-            row, at = pack(number), self._at(place)
-            leading = (1,) * (numbers[at].ndim - row.ndim)
-            numbers = numbers.at[at].set(row.reshape(leading + row.shape))
-        return Packed(numbers, self.structure)
+        )
+    return {**kept, name: jax.tree.map(_like, kept[name], value)}
 
-    def _places(self) -> dict[str, Any]:
-        return jax.tree.unflatten(self.structure, range(self.structure.num_leaves))
 
-    def _at(self, place: int) -> tuple[Any, ...]:
-        return (..., place) if self.numbers.dtype == jnp.float64 else (..., place, slice(None))
+def injected(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters that were given as arrays, packed: a wrapper may give others at the next step."""
+    given = {name: jax.tree.map(lambda v: pack(v) if _is_array(v) else None, v) for name, v in hyperparams.items()}
+    return {name: value for name, value in given.items() if jax.tree.leaves(value)}
+
+
+def renewed(
+    kept: dict[str, Any], seen: dict[str, Any], hyperparams: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The kept numbers and what was seen, after a look at the hyper-parameters that are arrays now.
+
+    A value other than the one seen last replaces the kept one; the same value leaves it alone, so that
+    ``set_hyperparams`` lasts. Of what was never seen the value of now counts.
+    """
+    now = injected(hyperparams)
+    if not now:
+        return kept, seen
+    is_none = lambda leaf: leaf is None  # noqa: E731
+    chosen = dict(kept)
+    for name, value in now.items():
+        before = seen.get(name, jax.tree.map(lambda _: None, value))
+        chosen[name] = jax.tree.map(_newer, kept[name], before, value, is_leaf=is_none)
+    return chosen, {name: now.get(name, value) for name, value in seen.items()}
+
+
+def _newer(kept: Any, seen: Any, now: Any) -> Any:
+    if now is None:
+        return kept
+    if seen is None:
+        return now
+    return jnp.where(jnp.any(now != seen), now, kept)
+
+
+def _like(old: Array, value: Any) -> Array:
+    new = pack(value)
+    leading = jnp.ndim(old) - new.ndim
+    return jnp.broadcast_to(new, (*jnp.shape(old)[: max(leading, 0)], *new.shape))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, jax.Array)

@@ -53,9 +53,9 @@ def _parts(number: Any, xp: Any) -> list[Any]:
 
 
 def widen(packed: Array) -> Array:
-    """A kept number as a float64 scalar; call it inside ``double_precision``."""
-    if packed.dtype == jnp.float64:
-        return packed
+    """A kept number, or a plain scalar, as a float64 scalar; call it inside ``double_precision``."""
+    if jnp.ndim(packed) == 0:
+        return jnp.asarray(packed, jnp.float64)
     high, middle, low = (part.astype(jnp.float64) for part in packed)
     return high + (middle + low)
 
@@ -67,6 +67,6 @@ def unpack(packed: Array) -> Any:
     0.999
     """
     numbers = np.asarray(packed, dtype=np.float64)
-    if packed.dtype == jnp.float32:
+    if numbers.ndim and packed.dtype == jnp.float32:
         numbers = numbers[..., 0] + (numbers[..., 1] + numbers[..., 2])
     return numbers.item() if numbers.ndim == 0 else numbers

@@ -1,47 +1,45 @@
-"""What an optimizer remembers, after torch's ``state_dict()``."""
+"""What an optimizer remembers, after torch's ``state_dict()``: ordinary tuples and dicts of arrays."""
 
 from typing import Any, NamedTuple
 
-from jaxgrad._core.flat import Flat
+from jaxgrad._core.donated import showable
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim._rule.packed import Packed
 
 
 class ParamGroup(NamedTuple):
-    """What changes of one of torch's ``param_groups``."""
+    """What changes of one of torch's ``param_groups``, and which parameters it holds."""
 
-    hyperparams: Packed
-    """``{"lr": ..., "betas": (..., ...)}`` in one array; see ``get_hyperparams`` and ``set_hyperparams``."""
+    hyperparams: dict[str, Any]
+    """``{"lr": ..., "betas": (..., ...)}``; read them with ``get_hyperparams``, change them with ``set_hyperparams``.
 
-    scalars: dict[str, Array]
-    """``{"step": int32 (n,)}`` and what else torch keeps as one number a parameter."""
-
-
-class OptimizerState(Flat):
-    """The state of an optimizer, after torch's ``state_dict()``; as a pytree it is one node.
-
-    Attributes:
-        state: the tree of the parameters with one record a parameter: ``state["0.weight"].exp_avg``.
-        param_groups: one :class:`ParamGroup` a group.
+    A number is a float64 scalar in 64-bit mode, otherwise three float32 numbers whose sum it is. A plain scalar that
+    is put there is taken as well.
     """
 
-    __slots__ = ()
-    _fields = ("state", "param_groups")
+    scalars: dict[str, Array]
+    """``{"step": int32 (n,)}`` and what else torch keeps as one number a parameter; entry i is of the i-th parameter in
+    JAX's order."""
 
-    def __init__(self, state: PyTree, param_groups: tuple[ParamGroup, ...]) -> None:
-        super().__init__(state, param_groups)
+    params: Array
+    """Torch's ``group["params"]``: the number of each parameter in torch's order, int32 (n,), entries as above.
 
-    @property
-    def state(self) -> PyTree:
-        """The tree of the parameters with one record a parameter."""
-        return self._parts()[0]
+    JAX sorts the keys of a dict whenever it goes through ``jit``, so the order is noted in ``init``, from the dict that
+    is given there. An ``init`` inside ``jit`` sees the sorted one.
+    """
 
-    @property
-    def param_groups(self) -> tuple[ParamGroup, ...]:
-        """What torch keeps in ``optimizer.param_groups``."""
-        return self._parts()[1]
+    injected: dict[str, Any]
+    """The hyper-parameters that were arrays when the optimizer was made, as they were last seen: a new value there
+    replaces the one in ``hyperparams``."""
 
 
-def with_scalars(group: ParamGroup, **changed: Any) -> ParamGroup:
-    """A group with some of its vectors changed."""
-    return group._replace(scalars=group.scalars | changed)
+class OptimizerState(NamedTuple):
+    """The state of an optimizer, after torch's ``state_dict()``."""
+
+    state: PyTree
+    """The tree of the parameters with one record a parameter: ``state["0.weight"].exp_avg``."""
+
+    param_groups: tuple[ParamGroup, ...]
+    """One :class:`ParamGroup` a group."""
+
+    def __repr__(self) -> str:
+        return f"OptimizerState(state={showable(self.state)!r}, param_groups={showable(self.param_groups)!r})"
