@@ -2,8 +2,8 @@
 
 JAX narrows 64 bits to 32 in silence unless x64 is on; here that is an error.
 
-Torch's default dtype is float32 until ``torch.set_default_dtype``, whatever the dtype of the tensors at hand. Here it is
-float32 always: JAX's x64 mode allows float64, it does not ask for it. What torch gives under
+Torch's default dtype is float32 until ``torch.set_default_dtype``, whatever the dtype of the tensors at hand. Here it
+is float32 always: JAX's x64 mode allows float64, it does not ask for it. What torch gives under
 ``set_default_dtype(torch.float64)`` is asked for where it is made: ``dtype=`` of a constructor or a draw, and
 ``optim.with_default_dtype`` for the numbers that NAdam and ASGD keep beside their tensors.
 """
@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain
-
 
 DEFAULT_DTYPE = np.dtype(np.float32)
 """Torch's default dtype."""

@@ -49,7 +49,8 @@ class Flat:
         return type(self)(**{**self._named(), **changes})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={showable(part)!r}' for name, part in self._named().items())})"
+        parts = ", ".join(f"{name}={showable(part)!r}" for name, part in self._named().items())
+        return f"{type(self).__name__}({parts})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._parts()
