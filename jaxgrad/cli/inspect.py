@@ -24,6 +24,7 @@ from jaxgrad.serialization import (
 
 _ZIP = b"PK\x03\x04"
 _GENERATOR_BYTES = 5056
+_INNER = (np.ndarray, Mapping, list, tuple)
 
 
 class Row(NamedTuple):
@@ -135,9 +136,7 @@ def _rows(content: Any, name: str = "") -> Iterator[Row]:
     elif isinstance(content, Mapping) and content:
         for key, value in content.items():
             yield from _rows(value, f"{name}.{key}" if name else str(key))
-    elif type(content) in (list, tuple) and any(
-        isinstance(each, np.ndarray | Mapping | list | tuple) for each in content
-    ):
+    elif type(content) in (list, tuple) and any(isinstance(each, _INNER) for each in content):
         for i, value in enumerate(content):
             yield from _rows(value, f"{name}.{i}" if name else str(i))
     else:
@@ -164,7 +163,7 @@ def _text(described: dict[str, Any]) -> str:
         lines.append(
             f"  {_printable(row.name):{width}}  {row.dtype:{kinds}}  {shape:20} {size:>10}  {row.value}".rstrip()
         )
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
 
 
 def _printable(text: str) -> str:

@@ -50,7 +50,7 @@ def test_a_checkpoint(files, capsys):
         "optimizer.state.0.exp_avg",
         "(4, 3)",
         "epoch",
-        "\\x1b[31m",
+        "\\x1b[31mname",
     ):
         assert part in text, part
     assert "\x1b" not in text
