@@ -1,13 +1,14 @@
 """PyTorch's training semantics as pure JAX functions.
 
-``torch.a.b`` is found at ``jaxgrad.a.b``, with torch's argument names, order and defaults; only ``train`` and
-``parity`` have no torch address.
+``torch.a.b`` is found at ``jaxgrad.a.b``, with torch's argument names, order and defaults; ``train``, ``parity`` and
+what has no counterpart in torch are the exceptions (docs/address.md lists them).
 
 - ``jaxgrad.autograd``: backward, the graph as a value, hooks, modes, custom functions, gradcheck
 - ``jaxgrad.func``: modules as pure functions of flat dicts
 - ``jaxgrad.nn``: modules, functions, initial values, clipping
 - ``jaxgrad.optim``: optimizers as optax transformations, learning-rate schedules, weight averaging
 - ``jaxgrad.random``: torch's random stream as a value
+- ``jaxgrad.serialization``: models and training states in files, torch's own among them
 - ``jaxgrad.testing``: assert_close for trees
 - ``jaxgrad.utils``: rematerialisation, data sets and loaders
 - ``jaxgrad.train``: one jitted step that carries all the state
@@ -16,6 +17,9 @@
   tensor functions whose values or derivatives differ from ``jax.numpy``'s
 
 Sub-packages and functions are imported when they are asked for.
+
+``import jaxgrad`` imports none of them; each comes when it is first named. What torch has at its top level is found
+here too (``jaxgrad.randn``, ``jaxgrad.no_grad``).
 """
 
 import importlib
@@ -38,3 +42,76 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_PACKAGES, *importlib.import_module("jaxgrad._tensor").__all__])
+from typing import TYPE_CHECKING
+
+from jaxgrad._core.lazy import offer
+
+if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds them together
+    from jaxgrad import autograd, func, nn, optim, parity, random, serialization, testing, train, utils
+    from jaxgrad.autograd import detach, enable_grad, inference_mode, no_grad, set_grad_enabled
+    from jaxgrad.random import (
+        Generator,
+        bernoulli,
+        manual_seed,
+        multinomial,
+        normal,
+        poisson,
+        rand,
+        randint,
+        randn,
+        randperm,
+        seed,
+    )
+
+__version__ = version("jaxgrad")
+
+_PACKAGES = ("autograd", "func", "nn", "optim", "parity", "random", "serialization", "testing", "train", "utils")
+
+_TOP_LEVEL = {
+    "autograd": ("detach", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled"),
+    "random": (
+        "Generator",
+        "bernoulli",
+        "manual_seed",
+        "multinomial",
+        "normal",
+        "poisson",
+        "rand",
+        "randint",
+        "randn",
+        "randperm",
+        "seed",
+    ),
+}
+"""Where the names that torch has at its top level come from."""
+
+__getattr__, __dir__ = offer(__name__, _PACKAGES, _TOP_LEVEL)
+
+__all__ = [
+    "Generator",
+    "autograd",
+    "bernoulli",
+    "detach",
+    "enable_grad",
+    "func",
+    "inference_mode",
+    "manual_seed",
+    "multinomial",
+    "nn",
+    "no_grad",
+    "normal",
+    "optim",
+    "parity",
+    "poisson",
+    "rand",
+    "randint",
+    "randn",
+    "random",
+    "randperm",
+    "seed",
+    "serialization",
+    "set_grad_enabled",
+    "testing",
+    "train",
+    "utils",
+]

@@ -76,6 +76,38 @@ def _imported_by_everything() -> set[str]:
     return _cache
 
 
+def test_importing_the_library_imports_nothing_yet():
+    """Not even JAX: its parts come when they are first named."""
+    code = "import jaxgrad, sys; assert 'jax' not in sys.modules; jaxgrad.optim.SGD; jaxgrad.utils.data.DataLoader"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_type_checker_sees_what_is_offered():
+    """The imports under TYPE_CHECKING, the tables of lazy names and __all__ say the same."""
+    tree = ast.parse((ROOT / "jaxgrad" / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    offered = {*jaxgrad._PACKAGES, *(name for names in jaxgrad._TOP_LEVEL.values() for name in names)}
+    assert seen == offered == set(jaxgrad.__all__)
+    assert offered <= set(dir(jaxgrad))
+    for home, names in jaxgrad._TOP_LEVEL.items():
+        for name in names:
+            assert getattr(jaxgrad, name) is getattr(getattr(jaxgrad, home), name)
+
+
+def test_every_package_is_offered_and_lists_its_names():
+    """``import jaxgrad; jaxgrad.a.b`` works for every public package, and each has an ``__all__``."""
+    public = [name for name in packages() if not any(part.startswith("_") for part in name.split("."))]
+    missing = {name.split(".")[1] for name in public if "." in name} - set(jaxgrad._PACKAGES)
+    assert not missing, f"add to jaxgrad/__init__.py, in its three lists: {missing}"
+    bare = []
+    for name in public:
+        module = importlib.import_module(name)
+        holds = [each for each, value in vars(module).items() if each[0] != "_" and not inspect.ismodule(value)]
+        bare += [name] if holds and not hasattr(module, "__all__") else []
+    assert not bare, f"without __all__: {bare}"
+
+
 def test_no_environment_variables_and_no_global_configuration():
     """The library reads no environment, sets no option of JAX, rebinds no global; it does as its arguments say."""
     forbidden = {"os.environ", "os.getenv", "jax.config.update"}

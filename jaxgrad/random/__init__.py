@@ -24,22 +24,28 @@ verified on XLA's CPU backend and on an NVIDIA GPU. What is not:
   program they call back to the host, so they need a backend with callbacks.
 """
 
-from jaxgrad.random.continuous import cauchy as cauchy
-from jaxgrad.random.continuous import exponential as exponential
-from jaxgrad.random.continuous import log_normal as log_normal
-from jaxgrad.random.continuous import normal as normal
-from jaxgrad.random.continuous import rand as rand
-from jaxgrad.random.continuous import randn as randn
-from jaxgrad.random.continuous import uniform as uniform
-from jaxgrad.random.discrete import bernoulli as bernoulli
-from jaxgrad.random.discrete import geometric as geometric
-from jaxgrad.random.discrete import multinomial as multinomial
-from jaxgrad.random.discrete import poisson as poisson
-from jaxgrad.random.discrete import randint as randint
-from jaxgrad.random.discrete import random_ as random_
-from jaxgrad.random.discrete import randperm as randperm
-from jaxgrad.random.generator import Generator as Generator
-from jaxgrad.random.generator import from_state as from_state
-from jaxgrad.random.generator import manual_seed as manual_seed
-from jaxgrad.random.generator import seed as seed
-from jaxgrad.random.generator import unseeded as unseeded
+from jaxgrad.random.continuous import cauchy, exponential, log_normal, normal, rand, randn, uniform
+from jaxgrad.random.discrete import bernoulli, geometric, multinomial, poisson, randint, random_, randperm
+from jaxgrad.random.generator import Generator, from_state, manual_seed, seed, unseeded
+
+__all__ = [
+    "cauchy",
+    "exponential",
+    "log_normal",
+    "normal",
+    "rand",
+    "randn",
+    "uniform",
+    "bernoulli",
+    "geometric",
+    "multinomial",
+    "poisson",
+    "randint",
+    "random_",
+    "randperm",
+    "Generator",
+    "from_state",
+    "manual_seed",
+    "seed",
+    "unseeded",
+]

@@ -1,0 +1,42 @@
+"""Names that are imported when they are first asked for (PEP 562): a package offers much and imports little."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def offer(
+    package: str, modules: Iterable[str], names: Mapping[str, Iterable[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a package that imports its parts when they are asked for.
+
+    Args:
+        package: its name.
+        modules: parts of it that are modules themselves.
+        names: part -> what of it the package offers under its own name.
+
+    Returns:
+        The two functions that the package sets.
+
+    >>> getattr_, dir_ = offer("jaxgrad", ["random"], {"random": ["rand"]})
+    >>> getattr_("rand").__name__
+    'rand'
+    """
+    modules = tuple(modules)
+    homes = {name: module for module, offered in names.items() for name in offered}
+
+    def __getattr__(name: str) -> Any:
+        if name in modules:
+            value: Any = importlib.import_module(f"{package}.{name}")
+        elif name in homes:
+            value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        else:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules, *homes})
+
+    return __getattr__, __dir__
