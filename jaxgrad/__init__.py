@@ -4,6 +4,7 @@
 what has no counterpart in torch are the exceptions (docs/address.md lists them).
 
 - ``jaxgrad.autograd``: backward, the graph as a value, hooks, modes, custom functions, gradcheck
+- ``jaxgrad.cli``: the command line, ``python -m jaxgrad``
 - ``jaxgrad.func``: modules as pure functions of flat dicts
 - ``jaxgrad.nn``: modules, functions, initial values, clipping
 - ``jaxgrad.optim``: optimizers as optax transformations, learning-rate schedules, weight averaging
@@ -47,7 +48,7 @@ from typing import TYPE_CHECKING
 from jaxgrad._core.lazy import offer
 
 if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds them together
-    from jaxgrad import autograd, func, nn, optim, parity, random, serialization, testing, train, utils
+    from jaxgrad import autograd, cli, func, nn, optim, parity, random, serialization, testing, train, utils
     from jaxgrad.autograd import detach, enable_grad, inference_mode, no_grad, set_grad_enabled
     from jaxgrad.random import (
         Generator,
@@ -65,7 +66,7 @@ if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds 
 
 __version__ = version("jaxgrad")
 
-_PACKAGES = ("autograd", "func", "nn", "optim", "parity", "random", "serialization", "testing", "train", "utils")
+_PACKAGES = ("autograd", "cli", "func", "nn", "optim", "parity", "random", "serialization", "testing", "train", "utils")
 
 _TOP_LEVEL = {
     "autograd": ("detach", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled"),
@@ -91,6 +92,7 @@ __all__ = [
     "Generator",
     "autograd",
     "bernoulli",
+    "cli",
     "detach",
     "enable_grad",
     "func",
