@@ -4,7 +4,6 @@
 what has no counterpart in torch are the exceptions (docs/address.md lists them).
 
 - ``jaxgrad.autograd``: backward, the graph as a value, hooks, modes, custom functions, gradcheck
-- ``jaxgrad.cli``: the command line, ``python -m jaxgrad``
 - ``jaxgrad.func``: modules as pure functions of flat dicts
 - ``jaxgrad.nn``: modules, functions, initial values, clipping
 - ``jaxgrad.optim``: optimizers as optax transformations, learning-rate schedules, weight averaging
@@ -14,41 +13,36 @@ what has no counterpart in torch are the exceptions (docs/address.md lists them)
 - ``jaxgrad.utils``: rematerialisation, data sets and loaders
 - ``jaxgrad.train``: one jitted step that carries all the state
 - ``jaxgrad.parity``: comparison with torch, case by case and step by step
+- ``jaxgrad.cli``: the command line
 - ``jaxgrad.linalg``, ``jaxgrad.special`` and names of torch's top level (``jaxgrad.clamp``, ``jaxgrad.gather``, ...):
   tensor functions whose values or derivatives differ from ``jax.numpy``'s
-
-Sub-packages and functions are imported when they are asked for.
 
 ``import jaxgrad`` imports none of them; each comes when it is first named. What torch has at its top level is found
 here too (``jaxgrad.randn``, ``jaxgrad.no_grad``).
 """
 
-import importlib
 from importlib.metadata import version
-from typing import Any
-
-__version__ = version("jaxgrad")
-
-_PACKAGES = ("autograd", "func", "linalg", "nn", "optim", "parity", "random", "special", "testing", "train", "utils")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PACKAGES:
-        return importlib.import_module(f"jaxgrad.{name}")
-    tensor = importlib.import_module("jaxgrad._tensor")
-    if name in tensor.__all__:
-        return getattr(tensor, name)
-    raise AttributeError(f"module 'jaxgrad' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PACKAGES, *importlib.import_module("jaxgrad._tensor").__all__])
 from typing import TYPE_CHECKING
 
 from jaxgrad._core.lazy import offer
 
 if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds them together
-    from jaxgrad import autograd, cli, func, nn, optim, parity, random, serialization, testing, train, utils
+    from jaxgrad import (
+        autograd,
+        cli,
+        func,
+        linalg,
+        nn,
+        optim,
+        parity,
+        random,
+        serialization,
+        special,
+        testing,
+        train,
+        utils,
+    )
+    from jaxgrad._tensor import *  # noqa: F403
     from jaxgrad.autograd import detach, enable_grad, inference_mode, no_grad, set_grad_enabled
     from jaxgrad.random import (
         Generator,
@@ -66,7 +60,21 @@ if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds 
 
 __version__ = version("jaxgrad")
 
-_PACKAGES = ("autograd", "cli", "func", "nn", "optim", "parity", "random", "serialization", "testing", "train", "utils")
+_PACKAGES = (
+    "autograd",
+    "cli",
+    "func",
+    "linalg",
+    "nn",
+    "optim",
+    "parity",
+    "random",
+    "serialization",
+    "special",
+    "testing",
+    "train",
+    "utils",
+)
 
 _TOP_LEVEL = {
     "autograd": ("detach", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled"),
@@ -84,9 +92,9 @@ _TOP_LEVEL = {
         "seed",
     ),
 }
-"""Where the names that torch has at its top level come from."""
+"""Where names that torch has at its top level come from; beside these, all of ``_tensor``."""
 
-__getattr__, __dir__ = offer(__name__, _PACKAGES, _TOP_LEVEL)
+__getattr__, __dir__ = offer(__name__, _PACKAGES, _TOP_LEVEL, whole=("_tensor",))
 
 __all__ = [
     "Generator",
@@ -97,6 +105,7 @@ __all__ = [
     "enable_grad",
     "func",
     "inference_mode",
+    "linalg",
     "manual_seed",
     "multinomial",
     "nn",
@@ -113,6 +122,7 @@ __all__ = [
     "seed",
     "serialization",
     "set_grad_enabled",
+    "special",
     "testing",
     "train",
     "utils",

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def offer(
-    package: str, modules: Iterable[str], names: Mapping[str, Iterable[str]]
+    package: str, modules: Iterable[str], names: Mapping[str, Iterable[str]], whole: Iterable[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package that imports its parts when they are asked for.
 
@@ -15,6 +15,7 @@ def offer(
         package: its name.
         modules: parts of it that are modules themselves.
         names: part -> what of it the package offers under its own name.
+        whole: parts of which it offers everything in their ``__all__``.
 
     Returns:
         The two functions that the package sets.
@@ -23,7 +24,7 @@ def offer(
     >>> getattr_("rand").__name__
     'rand'
     """
-    modules = tuple(modules)
+    modules, whole = tuple(modules), tuple(whole)
     homes = {name: module for module, offered in names.items() for name in offered}
 
     def __getattr__(name: str) -> Any:
@@ -32,11 +33,19 @@ def offer(
         elif name in homes:
             value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
         else:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            value = _out_of(whole, name)
         setattr(sys.modules[package], name, value)
         return value
 
+    def _out_of(parts: tuple[str, ...], name: str) -> Any:
+        if not name.startswith("__"):
+            for part in (importlib.import_module(f"{package}.{part}") for part in parts):
+                if name in part.__all__:
+                    return getattr(part, name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
     def __dir__() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules, *homes})
+        everything = (importlib.import_module(f"{package}.{part}").__all__ for part in whole)
+        return sorted({*vars(sys.modules[package]), *modules, *homes}.union(*everything))
 
     return __getattr__, __dir__
