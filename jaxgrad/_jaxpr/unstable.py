@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax._src.core import is_concrete as is_concrete
 from jax.experimental import hijax
 from jax.experimental.hijax import instantiate_zeros as instantiate_zeros
 from jax.extend.core import ClosedJaxpr as ClosedJaxpr
@@ -40,6 +41,11 @@ def no_cotangent(shape: tuple[int, ...], dtype: np.dtype) -> Zero:
     """
     tangent = dtype if jnp.issubdtype(dtype, jnp.inexact) else jax.dtypes.float0
     return Zero(jax.core.ShapedArray(shape, tangent))
+
+
+def linear_program(pullback: Any) -> Jaxpr:
+    """The jaxpr of what ``jax.vjp`` returned: tangents of its inputs to tangents of its outputs."""
+    return pullback.fun.args[2]  # type: ignore[no-any-return]
 
 
 def without_outputs(pullback: Any, used: Sequence[bool]) -> Any:

@@ -45,7 +45,8 @@ def detect_anomaly(fn: F, check_nan: bool = True, *, check_inf: bool = False) ->
     """Mirror of ``torch.autograd.detect_anomaly`` as a function transform.
 
     Differs from torch: no global mode, and NaN is found in the forward as well, where it usually begins. An operation
-    whose operands held NaN already is not blamed.
+    whose operands held NaN already is not blamed, in the backward the first one that returns NaN always is: a constant
+    or an array that ``fn`` closes over may be where it comes from.
 
     Args:
         fn: any function of arrays, for example ``jax.value_and_grad(loss_fn)`` or a whole train step.
@@ -106,6 +107,7 @@ def detect_anomaly(fn: F, check_nan: bool = True, *, check_inf: bool = False) ->
         watch = _Watch(check_nan, check_inf, _forward_equations(jaxpr.jaxpr, {}))
         watch.arguments(values, [_argument(paths[i][0]) for i in places])
         outputs = watch.through(jaxpr.jaxpr, jaxpr.consts, values, _Place())
+        watch.outputs(outputs)
         return jax.tree.unflatten(out_tree[0], outputs)
 
     return watched  # type: ignore[return-value]
@@ -126,6 +128,8 @@ class _Watch:
 
     def __init__(self, check_nan: bool, check_inf: bool, forward: dict[Frames, JaxprEqn]) -> None:
         self.check_nan, self.check_inf, self.forward = check_nan, check_inf, forward
+        self.from_constant = ""
+        """The first NaN that a constant brought into the forward; torch sees it in the backward, if there is one."""
 
     def arguments(self, values: Sequence[Any], called: Sequence[str]) -> None:
         """An argument that is not clean is where it all began."""
@@ -135,6 +139,11 @@ class _Watch:
                 raise RuntimeError(
                     explain(f"The argument {name} holds {kind} values already", got=_elements(value, kind))
                 )
+
+    def outputs(self, values: Sequence[Any]) -> None:
+        """A NaN that a constant brought in and that is still there at the end, no backward having met it."""
+        if self.from_constant and any(self._anomaly(value) == "nan" for value in values):
+            raise RuntimeError(self.from_constant)
 
     def through(self, jaxpr: Jaxpr, consts: Sequence[Any], values: Sequence[Any], place: _Place) -> list[Any]:
         """Evaluate a jaxpr."""
@@ -167,8 +176,14 @@ class _Watch:
         results = self._bind(eqn, operands, place)
         for i, result in enumerate(results):
             anomaly = self._anomaly(result)
-            if anomaly is not None and all(self._anomaly(operand) is None for operand in operands):
+            if anomaly is None:
+                continue
+            if all(self._anomaly(operand) is None for operand in operands):
                 raise RuntimeError(self._report(eqn, i, result, anomaly, place))
+            if anomaly == "nan" and place.backward:  # from a constant, or else it would have been raised before
+                raise RuntimeError(self._report(eqn, i, result, anomaly, place))
+            if anomaly == "nan" and not self.from_constant:
+                self.from_constant = self._report(eqn, i, result, anomaly, place)
         return results
 
     def _bind(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
@@ -227,6 +242,8 @@ class _Watch:
         """torch's name of the operation that an equation belongs to, and the equation of its forward."""
         forward = self.forward.get(origin(eqn).caller, eqn)
         found = operation_of(forward)
+        if found is None and forward.primitive.name == "dot_general":
+            return names.product(forward).kernel, forward
         if found is None:
             return names.primitive_name(forward)[0], forward
         kind, name, _ = found

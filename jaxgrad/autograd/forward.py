@@ -5,7 +5,7 @@ output into the gradients of the leaves. ``BackwardGraph`` is both. It is a pytr
 passed to another; a backward uses it up, and its memory with it, unless it is retained.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.dependence import Leaves, Reach, union
 from jaxgrad._jaxpr.unstable import no_cotangent, without_outputs
-from jaxgrad.autograd._tape.cotangent import Shape, conjugated, cotangents, shape_of
-from jaxgrad.autograd._tape.inputs import choose
+from jaxgrad.autograd._tape.cotangent import Output, conjugated, cotangents, output_of
+from jaxgrad.autograd._tape.inputs import Choice, choose
 from jaxgrad.autograd._tape.saved import Saved
 from jaxgrad.autograd._tape.tape import record
 from jaxgrad.autograd.accumulate import accumulate
@@ -61,10 +61,16 @@ def forward(
         ...
     RuntimeError: Trying to backward through the graph a second time ...
     """
-    choice = choose(params, inputs)
+    return forward_of(fn, params, args, has_aux, choose(params, inputs))
+
+
+def forward_of(
+    fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, choice: Choice
+) -> tuple[Any, "BackwardGraph"]:
+    """``forward`` of leaves that are chosen already."""
     tape = record(fn, params, args, has_aux, choice)
     plan = Plan(
-        outputs=tuple(shape_of(output) for output in tape.outputs),
+        outputs=tuple(output_of(output) for output in tape.outputs),
         params=jax.tree.structure(params),
         order=key_order(params),
         leaves=tape.leaves,
@@ -82,7 +88,7 @@ def forward(
 class Plan:
     """What does not change about a graph: the shapes of its outputs, and the leaves behind each of them."""
 
-    outputs: tuple[Shape, ...]
+    outputs: tuple[Output, ...]
     params: Any
     order: KeyOrder
     leaves: tuple[int, ...]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
 from jaxgrad.autograd._functional import checks as check
 from jaxgrad.autograd._functional.checks import Arrays
+from jaxgrad.autograd._functional.jacobians import by_columns, by_rows
 from jaxgrad.autograd._functional.products import pullback, pushforward
 
 Func = Callable[..., Any]
@@ -41,7 +41,7 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     [2.0, 4.0]
     """
     is_inputs_tuple, inputs = check.as_tuple(inputs, "inputs", "vjp")
-    fn, was_tuple = check.flat(func, "vjp")
+    fn, was_tuple = check.tupled(func, "vjp")
     found = check.connections(fn, inputs) if strict else []
     check.require_outputs(found)
     outputs, pull = pullback(fn, inputs)
@@ -85,7 +85,7 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     """
     is_inputs_tuple, inputs = check.as_tuple(inputs, "inputs", "jvp")
     v = _input_vector(v, inputs, is_inputs_tuple, "jvp", "the input to the user-provided function")
-    fn, was_tuple = check.flat(func, "jvp")
+    fn, was_tuple = check.tupled(func, "jvp")
     if strict:
         found = check.connections(fn, inputs)
         check.require_outputs(found)
@@ -168,6 +168,8 @@ def jacobian(
 ) -> Any:
     """Mirror of ``torch.autograd.functional.jacobian``.
 
+    One row after the other is one backward after the other, nothing compiled for it; inside of ``jit`` it is a loop.
+
     Args:
         func: takes the arrays of ``inputs``, returns an array or a tuple of arrays.
         inputs: an array or a tuple of arrays.
@@ -182,7 +184,9 @@ def jacobian(
 
     Raises:
         TypeError: an argument or output that is no array.
-        RuntimeError: strict mode together with vectorize or forward mode; what strict mode finds.
+        RuntimeError: strict mode together with vectorize or forward mode; what strict mode finds; without
+            ``vectorize`` a complex output ("grad can be implicitly created only for real scalar outputs") or an empty
+            one.
         NotImplementedError: forward mode without ``vectorize=True``, or with ``create_graph=True``.
 
     >>> jacobian(lambda x: jnp.stack([x.sum(), x[0]]), jnp.array([1.0, 2.0])).tolist()
@@ -209,7 +213,7 @@ def jacobian(
             "Computing Jacobian using forward-AD or forward-over-reverse Hessian is"
             "only implemented for `vectorize=True`."
         )
-    fn, was_tuple = check.flat(func, "jacobian")
+    fn, was_tuple = check.tupled(func, "jacobian")
     if strict:
         check.require_outputs(check.connections(fn, inputs))
         if vectorize:
@@ -218,7 +222,7 @@ def jacobian(
                 "Please either set `strict=False` or `vectorize=False`."
             )
         _require_full_jacobian(fn, inputs, create_graph)
-    blocks = _columns(fn, inputs) if strategy == "forward-mode" else _rows(fn, inputs, vectorize)
+    blocks = by_columns(fn, inputs) if strategy == "forward-mode" else by_rows(fn, inputs, vectorize)
     if not create_graph:
         blocks = jax.lax.stop_gradient(blocks)
     rows = tuple(row if is_inputs_tuple else row[0] for row in blocks)
@@ -257,7 +261,7 @@ def hessian(
     is_inputs_tuple, inputs = check.as_tuple(inputs, "inputs", "hessian")
     if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
-    fn, was_tuple = check.flat(func, "hessian")
+    fn, was_tuple = check.tupled(func, "hessian")
 
     def scalar(*inputs: Array) -> Arrays:
         outputs = fn(*inputs)
@@ -287,7 +291,7 @@ def _scalar(func: Func, inputs: Any, v: Any, strict: bool, fn_name: str) -> Any:
     """What ``vhp`` and ``hvp`` share: the output, its gradient as a function, and the checked arguments."""
     is_inputs_tuple, inputs = check.as_tuple(inputs, "inputs", fn_name)
     v = _input_vector(v, inputs, is_inputs_tuple, fn_name, "the input to the user-provided function")
-    fn, was_tuple = check.flat(func, fn_name)
+    fn, was_tuple = check.tupled(func, fn_name)
     outputs = fn(*inputs)
     if strict:
         found = check.connections(fn, inputs)
@@ -296,38 +300,6 @@ def _scalar(func: Func, inputs: Any, v: Any, strict: bool, fn_name: str) -> Any:
     if strict:
         check.require_inputs(found, len(inputs))
     return outputs, lambda *x: pullback(fn, x)[1](None), v, inputs, is_inputs_tuple
-
-
-def _rows(fn: Callable[..., Arrays], inputs: Arrays, vectorize: bool) -> tuple[Arrays, ...]:
-    """Block (i, j) of the Jacobian: output i differentiated by input j, in reverse mode."""
-    outputs, pull = pullback(fn, inputs)
-    loop = (lambda row, basis: jax.vmap(row)(basis)) if vectorize else jax.lax.map
-
-    def of_output(i: int) -> Arrays:
-        def row(unit: Array) -> Arrays:
-            return pull(tuple(unit if k == i else jnp.zeros_like(each) for k, each in enumerate(outputs)))
-
-        basis = jnp.eye(outputs[i].size, dtype=outputs[i].dtype).reshape(-1, *outputs[i].shape)
-        rows = loop(row, basis) if basis.size else tuple(jnp.zeros((0, *each.shape), each.dtype) for each in inputs)
-        return tuple(each.reshape(outputs[i].shape + like.shape) for each, like in zip(rows, inputs, strict=True))
-
-    return tuple(of_output(i) for i in range(len(outputs)))
-
-
-def _columns(fn: Callable[..., Arrays], inputs: Arrays) -> tuple[Arrays, ...]:
-    """The same blocks in forward mode, all columns at once."""
-
-    def of_input(j: int) -> Arrays:
-        def column(unit: Array) -> Arrays:
-            tangents = tuple(unit if k == j else jnp.zeros_like(each) for k, each in enumerate(inputs))
-            return jax.jvp(fn, inputs, tangents)[1]
-
-        basis = jnp.eye(inputs[j].size, dtype=inputs[j].dtype).reshape(-1, *inputs[j].shape)
-        columns = jax.vmap(column, out_axes=-1)(basis)
-        return tuple(each.reshape(each.shape[:-1] + inputs[j].shape) for each in columns)
-
-    by_input = [of_input(j) for j in range(len(inputs))]
-    return tuple(zip(*by_input, strict=True))
 
 
 def _require_full_jacobian(fn: Callable[..., Arrays], inputs: Arrays, create_graph: bool) -> None:

@@ -5,10 +5,11 @@ The new model has the same parameters under the same names, so ``func.extract`` 
 difference. Any flax NNX module will do.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +98,7 @@ def register_full_backward_hook(model: nnx.Module, name: str, hook: Callable[...
         name: dotted name of a sub-module; "" is the model itself.
         hook: gets two tuples, one entry for each positional argument and one for each output, None where that is not
             a floating point array; returns new gradients of the inputs, or None to keep them. A pure function, as
-            for ``register_hook``.
+            for ``register_hook``; None in the tuple is no gradient, and leaves what is upstream without one.
 
     Raises:
         RuntimeError: the hook returns another number of gradients, another shape or dtype.
@@ -130,20 +131,46 @@ def _registered(model: nnx.Module, name: str, **hook: Any) -> Any:
     before: ModuleHooks = getattr(cls, "registered_hooks", ModuleHooks())
     plain = getattr(cls, "hooked_class", cls)
     ((kind, one),) = hook.items()
+    module.__class__ = _hooked_class(plain, replace(before, **{kind: (*getattr(before, kind), one)}))
+    return model
 
+
+def _hooked_class(plain: Any, hooks: ModuleHooks) -> Any:
+    """The class of modules that are ``plain`` with these hooks; the same for the same, so that nothing is retraced."""
+    try:
+        hash(hooks)
+    except TypeError:  # a callable object without a hash is only itself
+        return _new_class(plain, hooks)
+    return _known_class(plain, hooks)
+
+
+def _new_class(plain: Any, hooks: ModuleHooks) -> Any:
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _call(self, partial(plain.__call__, self), type(self).registered_hooks, args, kwargs)
+        return _call(self, partial(plain.__call__, self), hooks, args, kwargs)
+
+    def reduce(self: Any, protocol: Any) -> Any:
+        """Pickle by the plain class and the hooks: the class itself is at no address."""
+        _, _, *rest = plain.__reduce_ex__(self, protocol)
+        return (_unpickled, (plain, hooks), *rest)
 
     body = {
         "__call__": call,
         "__doc__": plain.__doc__,
         "__module__": plain.__module__,
+        "__reduce_ex__": reduce,
         "hooked_class": plain,
-        "registered_hooks": replace(before, **{kind: (*getattr(before, kind), one)}),
+        "registered_hooks": hooks,
     }
     metaclass: Any = type(plain)
-    module.__class__ = metaclass(plain.__name__, (plain,), body)
-    return model
+    return metaclass(plain.__name__, (plain,), body)
+
+
+_known_class = functools.cache(_new_class)
+
+
+def _unpickled(plain: Any, hooks: ModuleHooks) -> Any:
+    cls = _hooked_class(plain, hooks)
+    return cls.__new__(cls)
 
 
 def _submodule(model: Any, name: str) -> Any:
@@ -192,14 +219,14 @@ def _between_identities(
     # the first run is for the shapes alone; a clone takes what it writes into the state of the module
     shapes = jax.eval_shape(lambda: _tensors(_as_tuple(forward(partial(plain.func, clone(module)), args))))
     inputs = _tensors(args)
-    before = jax.make_jaxpr(partial(_grad_outputs, module, hooks.backward_pre))(shapes)
-    after = jax.make_jaxpr(partial(_grad_inputs, module, hooks.backward, len(args)))(inputs, shapes)
+    before = _Rule.of(partial(_grad_outputs, module, hooks.backward_pre), shapes)
+    after = _Rule.of(partial(_grad_inputs, module, hooks.backward, len(args)), inputs, shapes)
     zeros = {i: jnp.zeros(shape.shape, shape.dtype) for i, shape in shapes.items()}
 
-    inputs, channel = _entrance(after.jaxpr, after.consts, inputs, zeros)
+    inputs, channel = _entrance(after.rule, after.closed_over, inputs, zeros)
     output = forward(plain, tuple(inputs.get(i, arg) for i, arg in enumerate(args)))
     outputs = _as_tuple(output)
-    watched = _exit(before.jaxpr, before.consts, _tensors(outputs), channel)
+    watched = _exit(before.rule, before.closed_over, _tensors(outputs), channel)
     replaced = tuple(watched.get(i, out) for i, out in enumerate(outputs))
     return replaced if isinstance(output, tuple) else replaced[0]
 
@@ -220,34 +247,63 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
+class _Hooks(NamedTuple):
+    """Traced hooks: from cotangents to gradients, of which those that a hook made None are left out."""
+
+    jaxpr: Jaxpr
+    is_none: tuple[bool, ...]
+
+    def __call__(self, closed_over: list[Array], cotangents: Any, like: Tensors) -> dict[int, Array | None]:
+        """The gradients that the hooks return, for the places of ``like``."""
+        found = iter(jaxpr_as_fun(ClosedJaxpr(self.jaxpr, closed_over))(*jax.tree.leaves(cotangents)))
+        return {i: None if none else next(found) for i, none in zip(like, self.is_none, strict=True)}
+
+
+class _Rule(NamedTuple):
+    rule: _Hooks
+    closed_over: list[Array]
+
+    @classmethod
+    def of(cls, hooks: Callable[..., list[Array | None]], *like: Tensors) -> "_Rule":
+        is_none: list[bool] = []
+
+        def arrays(*cotangents: Tensors) -> list[Array]:
+            grads = hooks(*cotangents)
+            is_none[:] = [grad is None for grad in grads]
+            return [grad for grad in grads if grad is not None]
+
+        traced = jax.make_jaxpr(arrays)(*like)
+        return cls(_Hooks(traced.jaxpr, tuple(is_none)), traced.consts)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _entrance(rule: Jaxpr, closed_over: list[Array], inputs: Tensors, zeros: Tensors) -> tuple[Tensors, Tensors]:
+def _entrance(rule: _Hooks, closed_over: list[Array], inputs: Tensors, zeros: Tensors) -> tuple[Tensors, Tensors]:
     del rule, closed_over
     return inputs, zeros
 
 
-def _entrance_fwd(rule: Jaxpr, closed_over: list[Array], inputs: Tensors, zeros: Tensors) -> tuple[Any, list[Array]]:
+def _entrance_fwd(rule: _Hooks, closed_over: list[Array], inputs: Tensors, zeros: Tensors) -> tuple[Any, list[Array]]:
     return _entrance(rule, closed_over, inputs, zeros), closed_over
 
 
-def _entrance_bwd(rule: Jaxpr, closed_over: list[Array], cotangents: tuple[Tensors, Tensors]) -> tuple[Any, ...]:
-    changed = jaxpr_as_fun(ClosedJaxpr(rule, closed_over))(*jax.tree.leaves(cotangents))
-    return None, dict(zip(cotangents[0], changed, strict=True)), None
+def _entrance_bwd(rule: _Hooks, closed_over: list[Array], cotangents: tuple[Tensors, Tensors]) -> tuple[Any, ...]:
+    return None, rule(closed_over, cotangents, cotangents[0]), None
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _exit(rule: Jaxpr, closed_over: list[Array], outputs: Tensors, channel: Tensors) -> Tensors:
+def _exit(rule: _Hooks, closed_over: list[Array], outputs: Tensors, channel: Tensors) -> Tensors:
     del rule, closed_over, channel
     return outputs
 
 
-def _exit_fwd(rule: Jaxpr, closed_over: list[Array], outputs: Tensors, channel: Tensors) -> tuple[Tensors, list[Array]]:
+def _exit_fwd(
+    rule: _Hooks, closed_over: list[Array], outputs: Tensors, channel: Tensors
+) -> tuple[Tensors, list[Array]]:
     return _exit(rule, closed_over, outputs, channel), closed_over
 
 
-def _exit_bwd(rule: Jaxpr, closed_over: list[Array], cotangents: Tensors) -> tuple[Any, ...]:
-    changed = jaxpr_as_fun(ClosedJaxpr(rule, closed_over))(*jax.tree.leaves(cotangents))
-    grad_outputs = dict(zip(cotangents, changed, strict=True))
+def _exit_bwd(rule: _Hooks, closed_over: list[Array], cotangents: Tensors) -> tuple[Any, ...]:
+    grad_outputs = rule(closed_over, cotangents, cotangents)
     return None, grad_outputs, grad_outputs
 
 
@@ -255,21 +311,21 @@ _entrance.defvjp(_entrance_fwd, _entrance_bwd)
 _exit.defvjp(_exit_fwd, _exit_bwd)
 
 
-def _grad_outputs(module: Any, hooks: Sequence[Callable[..., Any]], cotangents: Tensors) -> list[Array]:
+def _grad_outputs(module: Any, hooks: Sequence[Callable[..., Any]], cotangents: Tensors) -> list[Array | None]:
     grads = _with_none(cotangents, 1 + max(cotangents, default=-1))
     for hook in hooks:
         grads = _replaced("Backward pre hook returned an invalid number of grad_output", hook(module, grads), grads)
-    return [conjugated(grads[i]) for i in cotangents]
+    return [grads[i] if grads[i] is None else conjugated(grads[i]) for i in cotangents]
 
 
 def _grad_inputs(
     module: Any, hooks: Sequence[Callable[..., Any]], size: int, inputs: Tensors, outputs: Tensors
-) -> list[Array]:
+) -> list[Array | None]:
     grads, grad_outputs = _with_none(inputs, size), _with_none(outputs, 1 + max(outputs, default=-1))
     for hook in hooks:
         returned = hook(module, grads, grad_outputs)
         grads = _replaced("Backward hook returned an invalid number of grad_input", returned, grads)
-    return [conjugated(grads[i]) for i in inputs]
+    return [grads[i] if grads[i] is None else conjugated(grads[i]) for i in inputs]
 
 
 def _with_none(cotangents: Tensors, size: int) -> tuple[Any, ...]:
@@ -283,7 +339,7 @@ def _replaced(sentence: str, returned: Any, grads: tuple[Any, ...]) -> tuple[Any
     if len(returned) != len(grads):
         raise RuntimeError(f"{sentence}, got {len(returned)}, but expected {len(grads)}")
     return tuple(
-        None if grad is None else jnp.zeros_like(grad) if new is None else checked("hook", grad, new)
+        None if grad is None or new is None else checked("hook", grad, new)
         for new, grad in zip(returned, grads, strict=True)
     )
 

@@ -21,7 +21,7 @@ from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
 from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn
 from jaxgrad.autograd._tape.flat_function import trace
 from jaxgrad.autograd._tape.inputs import Choice, choose
-from jaxgrad.autograd.backward import backward
+from jaxgrad.autograd.forward import forward_of
 
 _MARK = "retain_grad:"
 
@@ -99,8 +99,8 @@ def backward_retaining(
 
     tree = {"params": params, "taps": {name: jnp.zeros(tap.shape, tap.dtype) for name, tap in taps.items()}}
     before = None if grads is None else {"params": grads, "taps": dict.fromkeys(taps)}
-    mask = {"params": choice.mask(choice.wanted, params), "taps": dict.fromkeys(taps, True)}
-    loss, found = backward(tapped, tree, gradient=gradient, grads=before, has_aux=has_aux, inputs=mask)
+    loss, graph = forward_of(tapped, tree, (), has_aux, choice.with_more(len(leaves), len(taps)))
+    found = graph.backward(gradient, grads=before)
     return loss, found["params"], {name: found["taps"].get(name) for name in names}
 
 

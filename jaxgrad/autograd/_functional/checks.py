@@ -23,6 +23,7 @@ def as_tuple(value: Any, arg_name: str, fn_name: str) -> tuple[bool, Arrays]:
 
     Raises:
         TypeError: torch's sentence, where something is not an array.
+        RuntimeError: an input is an array of integers.
     """
     is_tuple = isinstance(value, tuple)
     values = value if is_tuple else (value,)
@@ -33,10 +34,13 @@ def as_tuple(value: Any, arg_name: str, fn_name: str) -> tuple[bool, Arrays]:
                 f"The {arg_name} given to {fn_name} must be either a Tensor or a tuple of Tensors but the {place} has "
                 f"type {type(each)}."
             )
-    return is_tuple, tuple(jnp.asarray(each) for each in values)
+    arrays = tuple(jnp.asarray(each) for each in values)
+    if arg_name == "inputs" and not all(jnp.issubdtype(each.dtype, jnp.inexact) for each in arrays):
+        raise RuntimeError("only Tensors of floating point dtype can require gradients")
+    return is_tuple, arrays
 
 
-def flat(func: Callable[..., Any], fn_name: str) -> tuple[Callable[..., Arrays], list[bool]]:
+def tupled(func: Callable[..., Any], fn_name: str) -> tuple[Callable[..., Arrays], list[bool]]:
     """``func`` with a tuple of arrays as output; the list holds whether it returned a tuple, once it was called."""
     was_tuple: list[bool] = []
 

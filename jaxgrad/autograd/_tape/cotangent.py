@@ -11,8 +11,8 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array, PyTree
 
 
-class Shape(NamedTuple):
-    """What the cotangent of an output must have."""
+class Output(NamedTuple):
+    """An output as its cotangent has to be."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -20,9 +20,9 @@ class Shape(NamedTuple):
     """Mesh axes along which the value differs, inside of ``jax.shard_map``."""
 
 
-def shape_of(output: Any) -> Shape:
+def output_of(output: Any) -> Output:
     """Shape, dtype and varying mesh axes of a value, hashable."""
-    return Shape(tuple(np.shape(output)), jnp.result_type(output), _varying(output))
+    return Output(tuple(np.shape(output)), jnp.result_type(output), _varying(output))
 
 
 def _varying(value: Any) -> frozenset[str]:
@@ -34,7 +34,7 @@ def conjugated(value: Array) -> Array:
     return jnp.conj(value) if jnp.issubdtype(value.dtype, jnp.complexfloating) else value
 
 
-def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Shape], *, batched: bool = False) -> list[Array]:
+def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Output], *, batched: bool = False) -> list[Array]:
     """``gradient`` as one array for each output: ones where it is None, cast to the output's dtype.
 
     Args:
@@ -55,7 +55,7 @@ def cotangents(gradient: PyTree | None, tree: Any, outputs: Sequence[Shape], *, 
     ]
 
 
-def _spread(cotangent: Array, output: Shape) -> Array:
+def _spread(cotangent: Array, output: Output) -> Array:
     """The same value on every device, said to vary along the axes along which the output does."""
     missing = output.varying - _varying(cotangent)
     return jax.lax.pcast(cotangent, tuple(missing), to="varying") if missing else cotangent
@@ -70,7 +70,7 @@ def _like(tree: Any, gradient: PyTree) -> list[Any]:
         raise RuntimeError(explain(sentence, got=found, expected=tree)) from None
 
 
-def _implicit(output: Shape) -> Array:
+def _implicit(output: Output) -> Array:
     shape, dtype, _ = output
     if int(np.prod(shape)) != 1:
         raise RuntimeError(
@@ -80,17 +80,22 @@ def _implicit(output: Shape) -> Array:
                 remedy="return a scalar (a mean or a sum), or pass gradient= with the shape of the output",
             )
         )
-    if jnp.issubdtype(dtype, jnp.complexfloating):
-        raise RuntimeError(
-            explain(
-                f"grad can be implicitly created only for real scalar outputs but got {dtype}",
-                remedy="return a real number, or pass gradient=",
-            )
-        )
+    refuse_implicit_complex(dtype)
     return jnp.ones(shape, dtype)
 
 
-def _explicit(index: int, gradient: Any, output: Shape, batched: bool) -> Array:
+def refuse_implicit_complex(dtype: np.dtype) -> None:
+    """Raise torch's RuntimeError for a complex output without an explicit gradient."""
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        raise RuntimeError(
+            explain(
+                f"grad can be implicitly created only for real scalar outputs but got torch.{dtype}",
+                remedy="return a real number, or say which gradient flows in (gradient=, v=)",
+            )
+        )
+
+
+def _explicit(index: int, gradient: Any, output: Output, batched: bool) -> Array:
     shape, dtype, _ = output
     given, given_dtype = tuple(np.shape(gradient)), jnp.result_type(gradient)
     if batched:

@@ -1,7 +1,6 @@
 """Which leaves to differentiate: torch's ``inputs=`` and ``requires_grad``, as sets of positions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 
@@ -26,10 +25,10 @@ class Choice:
         """What stands behind every leaf."""
         return [Reach.leaf(i) if self.requires >> i & 1 else NOTHING for i in range(n_leaves)]
 
-    def mask(self, leaves: Leaves, params: PyTree) -> PyTree:
-        """A set of leaves as a tree of booleans."""
-        tree: Any = jax.tree.structure(params)
-        return jax.tree.unflatten(tree, [bool(leaves >> i & 1) for i in range(tree.num_leaves)])
+    def with_more(self, n_leaves: int, n_more: int) -> "Choice":
+        """The choice among these leaves and as many more behind them, all of which are wanted."""
+        more = ((1 << n_more) - 1) << n_leaves
+        return Choice(self.wanted | more, (self.requires & (1 << n_leaves) - 1) | more)
 
 
 def choose(params: PyTree, inputs: Where, *, caller: str = "backward") -> Choice:

@@ -6,6 +6,9 @@ from typing import Any
 import jax
 
 from jaxgrad._core.errors import explain
+from jaxgrad._jaxpr.bodies import inner_jaxprs
+from jaxgrad._jaxpr.unstable import Jaxpr, linear_program
+from jaxgrad.autograd._graph.tracing import operation_of
 
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -22,17 +25,17 @@ class Saved:
         self.pullback, self.freed = pullback, freed
 
     def __repr__(self) -> str:
-        return "freed" if self.freed else f"{len(jax.tree.leaves(self.pullback))} saved tensors"
+        return "freed" if self.pullback is None else f"{len(jax.tree.leaves(self.pullback))} saved tensors"
 
     def take(self, retain: bool) -> Any:
         """The recipe; unless ``retain``, for the last time: no reference to the saved tensors stays here.
 
         Raises:
-            RuntimeError: it was taken before, or some saved tensors were left out and are not back.
+            RuntimeError: it was taken before and had saved tensors, or some of them were left out and are not back.
         """
-        if self.freed:
-            raise RuntimeError(SECOND_TIME)
         pullback = self.pullback
+        if self.freed and (pullback is None or _saves_numbers(linear_program(pullback))):
+            raise RuntimeError(SECOND_TIME)
         if isinstance(pullback, Thinned):
             raise RuntimeError(
                 explain(
@@ -42,7 +45,9 @@ class Saved:
                 )
             )
         if not retain:
-            self.pullback, self.freed = None, True
+            self.freed = True
+            if jax.tree.leaves(pullback):  # a graph that saved nothing has nothing to free, as in torch
+                self.pullback = None
         return pullback
 
     def without(self, arrays: Sequence[Any]) -> "Saved":
@@ -55,7 +60,7 @@ class Saved:
 
     def restore(self, arrays: Sequence[Any]) -> "Saved":
         """The whole again; ``arrays`` in the order that ``without`` was given."""
-        if self.freed:
+        if self.freed and self.pullback is None:
             raise RuntimeError(SECOND_TIME)
         thinned, self.pullback, self.freed = self.pullback, None, True
         if not isinstance(thinned, Thinned):
@@ -63,6 +68,16 @@ class Saved:
         kept, back = iter(thinned.kept), {i: arrays[k] for i, k in thinned.holes}
         leaves = [back[i] if i in back else next(kept) for i in range(thinned.tree.num_leaves)]
         return Saved(jax.tree.unflatten(thinned.tree, leaves))
+
+
+def _saves_numbers(jaxpr: Jaxpr) -> bool:
+    """Whether a linear program multiplies by a number: torch keeps that number, and frees it (but for a mean's)."""
+    for eqn in jaxpr.eqns:
+        if any(map(_saves_numbers, inner_jaxprs(eqn))):
+            return True
+        if eqn.primitive.name in ("mul", "div") and (operation_of(eqn) or ("", "", None))[1] != "mean":
+            return True
+    return False
 
 
 @jax.tree_util.register_pytree_node_class
