@@ -231,3 +231,61 @@ def test_a_planted_fault_is_found_wherever_it_lies(before, after, around, backwa
     first, line = ("Function 'SqrtBackward0'", 2) if backward else ("The forward of 'LogBackward0'", 3)
     assert str(error.value).startswith(f"{first} returned nan values in its 0th output.")
     assert re.search(where(fault, line), str(error.value))
+
+
+NAN = np.array([np.nan, 1.0], np.float32)
+MATRIX = np.array([[np.nan, 1.0], [1.0, 2.0]], np.float32)
+
+
+def writes_nan(both_modes):
+    class Writes(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.at[0].set(jnp.nan) if isinstance(g, jax.Array) else torch.full_like(g, torch.nan)
+
+    if both_modes:
+        Writes.jvp = staticmethod(lambda ctx, t: 2 * t)
+    return Writes.apply
+
+
+class Writes(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.full_like(g, torch.nan)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (lambda x: (x * NAN).sum(), lambda x: (x * torch.tensor(NAN)).sum()),
+        (lambda x: (x @ MATRIX).sum(), lambda x: (x @ torch.tensor(MATRIX)).sum()),
+        (lambda x: jax.nn.relu(x * jnp.array([np.nan, 1.0])).sum(), lambda x: (x * torch.tensor(NAN)).relu().sum()),
+        (lambda x: writes_nan(False)(x * 3).sum(), lambda x: Writes.apply(x * 3).sum()),
+        (lambda x: writes_nan(True)(x * 3).sum(), lambda x: Writes.apply(x * 3).sum()),
+    ],
+)
+def test_nan_that_a_constant_or_a_rule_brings_in(ours, theirs):
+    """The first function of the backward that returns it is named, as in torch; a forward alone is blamed itself."""
+    expected = torch_sentence(theirs, np.ones(2, np.float32))
+    x = jnp.ones(2)
+    for run in (jax.grad(ours), jax.value_and_grad(ours), jax.jit(jax.grad(ours))):
+        with pytest.raises(RuntimeError) as caught:
+            detect_anomaly(run)(x)
+        # which output torch counts: by operand, and the constant may come first
+        assert str(caught.value).splitlines()[0].split(" in its")[0] == expected.split(" in its")[0]
+
+
+def test_nan_of_a_constant_that_nothing_comes_of_is_none():
+    masked = lambda x: jnp.where(jnp.isnan(NAN), 0.0, x).sum() + jnp.nansum(x + NAN)  # noqa: E731
+    for run in (masked, jax.grad(masked)):
+        np.testing.assert_array_equal(detect_anomaly(run)(jnp.ones(2)), run(jnp.ones(2)))
+    with pytest.raises(RuntimeError, match="The forward of 'MulBackward0' returned nan"):
+        detect_anomaly(lambda x: x * NAN)(jnp.ones(2))

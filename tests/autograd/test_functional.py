@@ -160,6 +160,15 @@ def square_and_nothing(lib, x, y):
     return (x**2).sum(), x.sum()
 
 
+def imaginary(lib, x):
+    return (x * 1j).sum()
+
+
+def size(lib, x):
+    return (abs(x) ** 2).sum()
+
+
+Z = A + 1j * A[::-1]
 ERRORS = [
     ("vjp", exp_rows, (M,), {}),
     ("vjp", pair, (A, B), {"v": (np.ones(3),)}),
@@ -197,6 +206,24 @@ ERRORS = [
     ("hessian", exp_rows, (M,), {}),
     ("hessian", pair, (A, B), {}),
     ("hessian", cubes, (A,), {"outer_jacobian_strategy": "sideways"}),
+    # no implicit gradient for a complex output
+    ("vjp", imaginary, (A,), {}),
+    ("vhp", imaginary, (A,), {"v": A}),
+    ("hvp", imaginary, (A,), {"v": A}),
+    ("hessian", imaginary, (A,), {}),
+    ("hessian", imaginary, (A,), {"vectorize": True}),
+    ("hessian", size, (Z,), {}),
+    ("jacobian", lambda lib, x: x * 1j, (A,), {}),
+    ("jacobian", lambda lib, x: (x, x * 1j), (A,), {}),
+    ("jacobian", lambda lib, x: x * x, (Z,), {}),
+    ("jvp", lambda lib, x: x * x, (Z[:1],), {}),
+    # nor for integers
+    ("jacobian", lambda lib, x: x * 2, (np.arange(2),), {}),
+    ("vjp", lambda lib, x: x.sum(), (np.arange(2),), {}),
+    ("jvp", lambda lib, x: (x > 0).sum(), (A,), {"v": A}),
+    ("jacobian", lambda lib, x: x * 2, (A[:0],), {}),
+    ("jacobian", lambda lib, x: (x, x[:0]), (A,), {}),
+    ("hessian", lambda lib, x: x.sum(), (A[:0],), {}),
 ]
 
 
@@ -234,3 +261,25 @@ def test_strict_is_silent_where_all_is_connected(x64):
         functional.hessian(cubes.__get__(jnp), x[0], strict=True),
         theirs.hessian(cubes.__get__(torch), t[0], strict=True),
     )
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+def test_what_has_no_elements_and_what_is_complex(x64):
+    """Where torch has a value: empty blocks, a constant complex output, explicit vectors."""
+    for fn, inputs, options in (
+        (lambda lib, x: x.sum(), (A[:0],), {}),
+        (lambda lib, x, y: x.sum() + y, (A[:0], A), {}),
+        (lambda lib, x: x * 2, (A[:0],), {"vectorize": True, "strategy": "forward-mode"}),
+        (lambda lib, x: x[:0] * 2, (A,), {"vectorize": True, "strategy": "forward-mode"}),
+        (lambda lib, x: x * x, (Z,), {"vectorize": True}),
+        (lambda lib, x: lib.ones(2) * 1j, (A,), {}),
+    ):
+        (f, x), (g, t) = both(fn, *inputs, tuple_in=len(inputs) > 1)
+        compare(functional.jacobian(f, x, **options), theirs.jacobian(g, t, **options))
+    (f, x), (g, t) = both(lambda lib, x: x.sum(), A[:0], tuple_in=False)
+    compare(functional.hessian(f, x, vectorize=True), theirs.hessian(g, t, vectorize=True))
+
+
+def test_a_jacobian_by_rows_is_the_same_eagerly_and_as_a_loop(x64):
+    f, x = (lambda x: jnp.sin(x) * x.sum()), jnp.asarray(M)
+    np.testing.assert_allclose(functional.jacobian(f, x), jax.jit(lambda x: functional.jacobian(f, x))(x), rtol=1e-13)

@@ -222,3 +222,43 @@ def test_arguments_act_or_raise(x64):
         gradcheck(jnp.sin, x.astype(jnp.float32), eps=1e-2, atol=1e-2, rtol=1e-2)
     assert gradgradcheck(jnp.sin, x, jnp.ones_like(x), check_fwd_over_rev=True)
     assert gradcheck(lambda x, n: x[n] ** 2, (x, 1))
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_a_gradient_that_is_nan_is_a_mismatch(fast_mode, x64):
+    """And a nan of the function where the derivative has one; torch turns its comparison so that two nan are equal."""
+    a = A[:1]
+    for ours, theirs in (
+        (lambda x: jnp.sqrt(x - x) * x, lambda x: torch.sqrt(x - x) * x),
+        (lambda x: x * jnp.nan, lambda x: x * torch.nan),
+    ):
+        with pytest.raises(RuntimeError) as expected:
+            torch.autograd.gradcheck(theirs, torch_inputs(a), fast_mode=fast_mode)
+        with pytest.raises(GradcheckError) as found:
+            gradcheck(ours, jnp.asarray(a), fast_mode=fast_mode)
+        assert str(found.value).split(",\n")[0] == str(expected.value).split(",\n")[0]
+        assert str(found.value).startswith("Jacobian mismatch")
+
+
+def test_the_default_tolerances_are_torchs(x64):
+    """An error just on either side of them: rtol 1e-3 of a large derivative, atol 1e-5 of a small one."""
+    borders = ((1.0, 1.0010098, True), (1.0, 1.0010102, False), (1e-4, 1.10098, True), (1e-4, 1.10102, False))
+    for scale, wrong, verdict in borders:
+        ours, theirs = line(Function, scale, wrong), line(torch.autograd.Function, scale, wrong)
+        assert verdicts(ours, theirs, np.ones(2)) == (verdict, verdict), wrong
+        second = dict(check=gradgradcheck, torch_check=torch.autograd.gradgradcheck)
+        mine, torchs = verdicts(lambda x, f=ours: f(x * x), lambda x, f=theirs: f(x * x), np.ones(2), **second)
+        assert mine is torchs
+
+
+def line(base, scale, wrong):
+    class Line(base):
+        @staticmethod
+        def forward(ctx, x):
+            return scale * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return scale * wrong * g
+
+    return Line.apply
