@@ -45,6 +45,7 @@ class Call:
         self.generator, self.drawn = generator, False
         self._around = around
         self._level = _level()
+        self._arranged: dict[int, tuple[Any, tuple[int, ...]]] = {}
 
     def mode(self, asking: str) -> bool:
         """Whether the model is trained in this run.
