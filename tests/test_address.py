@@ -55,6 +55,7 @@ def mirrored():
         ]
         for name in names:
             twin = getattr(theirs, f"{name}_", None) or getattr(theirs, name, None)
+            twin = getattr(theirs, f"{name}_with_indices", twin)  # torch's own name hides its arguments
             if inspect.isbuiltin(twin):
                 continue  # without a signature to compare
             if callable(twin) and name not in BUILT_DIFFERENTLY and not inspect.ismodule(twin):

@@ -34,6 +34,8 @@ from jaxgrad.nn.modules.activation_parametric import (
 )
 from jaxgrad.nn.modules.attention import MultiheadAttention
 from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
+from jaxgrad.nn.modules.activation import ReLU
+from jaxgrad.nn.modules.channelshuffle import ChannelShuffle
 from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
@@ -64,13 +66,49 @@ from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
 from jaxgrad.nn.modules.sparse import Embedding, EmbeddingBag
 from jaxgrad.nn.modules.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from jaxgrad.nn.modules.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from jaxgrad.nn.modules.pixelshuffle import PixelShuffle, PixelUnshuffle
+from jaxgrad.nn.modules.pooling import (
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
+from jaxgrad.nn.modules.pooling_means import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+)
+from jaxgrad.nn.modules.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AlphaDropout",
     "CELU",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -114,6 +152,19 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
+    "Identity",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "Linear",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -122,6 +173,8 @@ __all__ = [
     "ParameterList",
     "RReLU",
     "MultiheadAttention",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -149,6 +202,9 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
