@@ -94,6 +94,7 @@ class AvgPool1d(_AvgPool):
         ceil_mode: whether a last window may hang over.
         count_include_pad: whether pads count among the elements that the sum is divided by.
 
+    >>> import jax.numpy as jnp
     >>> AvgPool1d(2)(jnp.ones((1, 3, 8))).shape
     (1, 3, 4)
 
@@ -125,6 +126,7 @@ class AvgPool2d(_AvgPool):
 
     Arguments as :class:`AvgPool1d`, and ``divisor_override``, what the sum is divided by.
 
+    >>> import jax.numpy as jnp
     >>> AvgPool2d(2)(jnp.ones((1, 3, 8, 8))).shape
     (1, 3, 4, 4)
 
@@ -139,6 +141,7 @@ class AvgPool3d(_AvgPool):
 
     Arguments as :class:`AvgPool1d`, and ``divisor_override``, what the sum is divided by.
 
+    >>> import jax.numpy as jnp
     >>> AvgPool3d(2)(jnp.ones((1, 3, 8, 8, 8))).shape
     (1, 3, 4, 4, 4)
 
@@ -157,6 +160,7 @@ class LPPool1d(_LPPool):
         stride: distance between windows, ``kernel_size`` by default.
         ceil_mode: whether a last window may hang over.
 
+    >>> import jax.numpy as jnp
     >>> LPPool1d(2, 2)(jnp.ones((1, 3, 8))).shape
     (1, 3, 4)
 
@@ -171,6 +175,7 @@ class LPPool2d(_LPPool):
 
     Arguments as :class:`LPPool1d`.
 
+    >>> import jax.numpy as jnp
     >>> LPPool2d(2, 2)(jnp.ones((1, 3, 8, 8))).shape
     (1, 3, 4, 4)
 
@@ -185,6 +190,7 @@ class LPPool3d(_LPPool):
 
     Arguments as :class:`LPPool1d`.
 
+    >>> import jax.numpy as jnp
     >>> LPPool3d(2, 2)(jnp.ones((1, 3, 8, 8, 8))).shape
     (1, 3, 4, 4, 4)
 
@@ -200,6 +206,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     Args:
         output_size: one number, or one for each axis; None keeps an axis as it is (two axes and more).
 
+    >>> import jax.numpy as jnp
     >>> AdaptiveAvgPool1d(4)(jnp.ones((1, 3, 8))).shape
     (1, 3, 4)
 
@@ -214,6 +221,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 
     Arguments as :class:`AdaptiveAvgPool1d`.
 
+    >>> import jax.numpy as jnp
     >>> AdaptiveAvgPool2d(4)(jnp.ones((1, 3, 8, 8))).shape
     (1, 3, 4, 4)
 
@@ -228,6 +236,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 
     Arguments as :class:`AdaptiveAvgPool1d`.
 
+    >>> import jax.numpy as jnp
     >>> AdaptiveAvgPool3d(4)(jnp.ones((1, 3, 8, 8, 8))).shape
     (1, 3, 4, 4, 4)
 
