@@ -34,7 +34,6 @@ from jaxgrad.nn.modules.activation_parametric import (
 )
 from jaxgrad.nn.modules.attention import MultiheadAttention
 from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
-from jaxgrad.nn.modules.activation import ReLU
 from jaxgrad.nn.modules.channelshuffle import ChannelShuffle
 from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -63,9 +62,6 @@ from jaxgrad.nn.modules.padding import (
     ZeroPad3d,
 )
 from jaxgrad.nn.modules.parameters import ParameterDict, ParameterList
-from jaxgrad.nn.modules.sparse import Embedding, EmbeddingBag
-from jaxgrad.nn.modules.transformer import Transformer, TransformerDecoder, TransformerEncoder
-from jaxgrad.nn.modules.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from jaxgrad.nn.modules.pixelshuffle import PixelShuffle, PixelUnshuffle
 from jaxgrad.nn.modules.pooling import (
     AdaptiveMaxPool1d,
@@ -91,6 +87,9 @@ from jaxgrad.nn.modules.pooling_means import (
     LPPool2d,
     LPPool3d,
 )
+from jaxgrad.nn.modules.sparse import Embedding, EmbeddingBag
+from jaxgrad.nn.modules.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from jaxgrad.nn.modules.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from jaxgrad.nn.modules.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
@@ -154,11 +153,9 @@ __all__ = [
     "Mish",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
-    "Identity",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
-    "Linear",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
