@@ -180,7 +180,6 @@ __all__ = [
     "RNNCell",
     "RNNCellBase",
     "RReLU",
-    "MultiheadAttention",
     "PixelShuffle",
     "PixelUnshuffle",
     "ReLU",
