@@ -21,7 +21,7 @@ class Case:
         args: draws the positional arguments: arrays, or plain values. Floating arrays are rounded to float32, so that
             both precisions get the same numbers.
         kwargs: keyword arguments; a value may be a function of the numpy generator too.
-        wrt: positions of the arguments that are differentiated.
+        wrt: which arguments are differentiated: positions, and names of those in ``kwargs``.
         error: the sentence that both sides must raise; empty for a call that succeeds.
 
     >>> case = Case("nn.functional.relu", "kink", lambda rng: (np.array([-1.0, 0.0, 1.0]),))
@@ -33,7 +33,7 @@ class Case:
     name: str
     args: Callable[[np.random.Generator], tuple[Any, ...]]
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    wrt: tuple[int, ...] = (0,)
+    wrt: tuple[int | str, ...] = (0,)
     error: str = ""
 
     def __str__(self) -> str:

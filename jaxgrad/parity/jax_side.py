@@ -1,7 +1,6 @@
 """Our half of a comparison."""
 
 import importlib
-from functools import reduce
 from typing import Any
 
 import jax
@@ -52,21 +51,16 @@ def _results(case: Case, args: list[Any], kwargs: dict[str, Any]) -> dict[str, n
         return results
 
     def call(differentiated: dict[str, Any]) -> Any:
-        given = reduce(_put, differentiated.items(), list(args))
-        return fn(*given, **kwargs)
+        given = [differentiated.get(str(i), arg) for i, arg in enumerate(args)]
+        return fn(*given, **{key: differentiated.get(key, arg) for key, arg in kwargs.items()})
 
-    inputs = {str(i): args[i] for i in case.wrt}
+    inputs = {str(i): args[i] if isinstance(i, int) else kwargs[i] for i in case.wrt}
     _, grads = autograd.backward(call, inputs, gradient=jnp.asarray(cotangent(value)))
     for i in case.wrt:
         grad = grads[str(i)]
         if grad is not None:
             results[f"gradient of argument {i}"] = np.asarray(grad)
     return results
-
-
-def _put(given: list[Any], item: tuple[str, Any]) -> list[Any]:
-    position, value = item
-    return [*given[: int(position)], value, *given[int(position) + 1 :]]
 
 
 def cotangent(value: Any) -> np.ndarray:

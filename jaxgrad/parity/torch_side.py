@@ -51,16 +51,18 @@ def answer(case: Case, seed: int, dtype: Any) -> Answer:
     """Call torch's function on the case's arguments in ``dtype``: its value, and the gradients of the cotangent."""
     args, kwargs = case.draw(seed)
     tensors = [to_torch(cast(value, dtype)) for value in args]
-    for i in case.wrt:
-        tensors[i].requires_grad_(True)
+    named = {key: to_torch(cast(value, dtype)) for key, value in kwargs.items()}
+    leaves = {i: tensors[i] if isinstance(i, int) else named[i] for i in case.wrt}
+    for leaf in leaves.values():
+        leaf.requires_grad_(True)
     try:
-        value = resolve(case.address)(*tensors, **{key: to_torch(cast(v, dtype)) for key, v in kwargs.items()})
+        value = resolve(case.address)(*tensors, **named)
         results = {"value": to_numpy(value)}
         if case.wrt:
             value.backward(to_torch(cotangent(results["value"])))
     except Exception as error:
         return Answer({}, error)
-    for i in case.wrt:
-        if tensors[i].grad is not None:
-            results[f"gradient of argument {i}"] = to_numpy(tensors[i].grad)
+    for i, leaf in leaves.items():
+        if leaf.grad is not None:
+            results[f"gradient of argument {i}"] = to_numpy(leaf.grad)
     return Answer(results)

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from jaxgrad.testing import assert_close
 from jaxgrad.testing.comparison import ulp_distance
+from jaxgrad.testing.tolerances import default_tolerances
 
 torch = pytest.importorskip("torch", reason="the reference is not installed")
 
@@ -106,3 +107,11 @@ def test_ulp_counts_representable_numbers(x, steps):
     if np.isinf(b):
         return
     assert int(ulp_distance(np.atleast_1d(a), np.atleast_1d(b))[0]) == expected
+
+
+def test_the_table_of_tolerances_is_torchs():
+    from torch.testing._comparison import default_tolerances as torchs
+
+    for name in ("float16", "bfloat16", "float32", "float64", "complex64", "complex128", "int32", "bool"):
+        assert default_tolerances(jnp.dtype(name)) == torchs(getattr(torch, name)), name
+    assert default_tolerances(np.float64(1), jnp.bfloat16) == torchs(torch.float64, torch.bfloat16)

@@ -20,7 +20,8 @@ def _mse() -> list[Case]:
     for reduction, weighted in itertools.product(("mean", "sum", "none"), (False, True)):
         kwargs = {"reduction": reduction} | ({"weight": _positive(6, 4)} if weighted else {})
         name = reduction + (", weights" if weighted else "")
-        cases.append(Case(MSE, name, lambda r: (normal(r, 6, 4), normal(r, 6, 4)), kwargs, wrt=(0, 1)))
+        wrt = (0, 1, "weight") if weighted else (0, 1)
+        cases.append(Case(MSE, name, lambda r: (normal(r, 6, 4), normal(r, 6, 4)), kwargs, wrt=wrt))
     return cases
 
 
