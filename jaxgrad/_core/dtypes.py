@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.types import Array
 
 DEFAULT_DTYPE = np.dtype(np.float32)
 """Torch's default dtype."""
@@ -79,3 +80,12 @@ def opmath_dtype(dtype: Any) -> np.dtype:
     """
     narrow = jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32
     return np.dtype(np.float32) if narrow else np.dtype(dtype)
+
+
+def as_inexact(x: Array) -> Array:
+    """Integers and booleans as float32, which torch promotes them to; other arrays as they are.
+
+    >>> as_inexact(jnp.zeros(2, jnp.int8)).dtype
+    dtype('float32')
+    """
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)

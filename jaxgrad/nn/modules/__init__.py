@@ -37,6 +37,7 @@ from jaxgrad.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, 
 from jaxgrad.nn.modules.channelshuffle import ChannelShuffle
 from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from jaxgrad.nn.modules.distance import CosineSimilarity, PairwiseDistance
 from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from jaxgrad.nn.modules.flatten import Flatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
@@ -123,6 +124,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineSimilarity",
     "CrossMapLRN2d",
     "Dropout",
     "Dropout1d",
@@ -172,6 +174,7 @@ __all__ = [
     "ModuleList",
     "MultiheadAttention",
     "PReLU",
+    "PairwiseDistance",
     "ParameterDict",
     "ParameterList",
     "RMSNorm",
@@ -182,6 +185,7 @@ __all__ = [
     "RReLU",
     "PixelShuffle",
     "PixelUnshuffle",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",

@@ -5,14 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
+from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
+from jaxgrad._core.norms import absolute
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
-
-
-def _as_inexact(x: Array) -> Array:
-    """Integers and booleans in the default floating dtype, which torch promotes them to."""
-    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
 
 
 @operation("SigmoidBackward0")
@@ -27,7 +24,7 @@ def sigmoid(input: Array) -> Array:
 
     Source: torch/nn/functional.py, ``sigmoid``.
     """
-    return _sigmoid(_as_inexact(jnp.asarray(input)))
+    return _sigmoid(as_inexact(jnp.asarray(input)))
 
 
 def _sigmoid_gradient(g: Array, x: Array) -> Array:
@@ -58,7 +55,7 @@ def tanh(input: Array) -> Array:
 
     Source: torch/nn/functional.py, ``tanh``.
     """
-    return _tanh(_as_inexact(jnp.asarray(input)))
+    return _tanh(as_inexact(jnp.asarray(input)))
 
 
 def _sech2_gradient(g: Array, x: Array) -> Array:
@@ -160,9 +157,8 @@ def softsign(input: Array) -> Array:
     """
     input = jnp.asarray(input)
     check_kernel("abs_cpu", input, jnp.integer, jnp.inexact)
-    input = _as_inexact(input)
-    zero = input == 0  # the modulus of a complex number has no derivative there; torch takes 0
-    return input / (jnp.abs(jnp.where(zero, 1, input)) * jnp.where(zero, 0, 1).astype(input.real.dtype) + 1)
+    input = as_inexact(input)
+    return input / (absolute(input) + 1)
 
 
 @operation("HardsigmoidBackward0")

@@ -9,8 +9,8 @@ from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.activation import log_softmax
-from jaxgrad.nn.functional.loss_nll import check_class_indices, class_dim, class_weights, nll_loss, wide_enough
-from jaxgrad.nn.functional.reduction import resolve_reduction
+from jaxgrad.nn.functional.loss.nll import check_class_indices, class_dim, class_weights, nll_loss, wide_enough
+from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 
 
 def cross_entropy(

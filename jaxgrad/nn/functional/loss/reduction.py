@@ -34,6 +34,15 @@ def resolve_reduction(reduction: str, size_average: bool | None = None, reduce: 
             UserWarning,
             stacklevel=3,
         )
+    return check_reduction(reduction)
+
+
+def check_reduction(reduction: str) -> str:
+    """The reduction, if it is one.
+
+    Raises:
+        ValueError: ``avg is not a valid value for reduction``.
+    """
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             explain(

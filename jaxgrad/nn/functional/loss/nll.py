@@ -14,7 +14,7 @@ from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.reduction import resolve_reduction
+from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 
 
 @operation("NllLossBackward0")

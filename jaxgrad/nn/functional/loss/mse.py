@@ -9,7 +9,7 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.reduction import reduce_loss, resolve_reduction
+from jaxgrad.nn.functional.loss.reduction import reduce_loss, resolve_reduction
 
 
 @operation("MseLossBackward0")
