@@ -108,8 +108,8 @@ def pdist(input: Array, p: float = 2) -> Array:
         RuntimeError: ``pdist only supports 2D tensors, got: 1D``, ``pdist only supports non-negative p values``, or
             ``pdist only supports floating-point dtypes``.
 
-    >>> pdist(jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])).round(2).tolist()
-    [5.0, 1.0, 4.24...]
+    >>> pdist(jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 8.0]])).tolist()
+    [5.0, 8.0, 5.0]
 
     Source: torch/nn/functional.py, ``pdist``.
     """
