@@ -223,8 +223,6 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
-    "rms_norm",
-    "scaled_dot_product_attention",
     "upsample",
     "upsample_bilinear",
     "upsample_nearest",

@@ -185,7 +185,6 @@ __all__ = [
     "RReLU",
     "PixelShuffle",
     "PixelUnshuffle",
-    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
