@@ -12,7 +12,7 @@ from rich.console import Console
 from experiments.common import page, terminal
 from experiments.common.datasets import DataUnavailable
 from experiments.common.discover import all_experiments, select
-from experiments.common.experiment import Settings
+from experiments.common.experiment import Experiment, Settings
 from experiments.common.run import run, torch_is_installed, write
 
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     return _run_all(chosen, options, console)
 
 
-def _run_all(chosen: list, options: argparse.Namespace, console: Console) -> int:
+def _run_all(chosen: list[Experiment], options: argparse.Namespace, console: Console) -> int:
     with_torch = options.torch and torch_is_installed()
     if options.torch and not with_torch:
         console.print("torch is not installed: the JAX side runs alone. For both: pip install 'jaxgrad[torch]'")

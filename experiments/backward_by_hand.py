@@ -64,13 +64,13 @@ def logistic_loss(factor: float = 1.0) -> type[autograd.Function]:
 
     class LogisticLoss(autograd.Function):
         @staticmethod
-        def forward(ctx, w, b, x, y):
+        def forward(ctx: Any, w: Any, b: Any, x: Any, y: Any) -> Any:
             h = forward({"w": w, "b": b}, x)
             ctx.save_for_backward(h, x, y)
             return -(y * jnp.log(h) + (1 - y) * jnp.log1p(-h)).mean()
 
         @staticmethod
-        def backward(ctx, grad_output):
+        def backward(ctx: Any, grad_output: Any) -> Any:
             h, x, y = ctx.saved_tensors
             error = factor * grad_output * (h - y) / len(y)
             return error @ x, error.sum(), None, None
@@ -89,7 +89,7 @@ def ours(settings: Settings) -> Record:
     def by_function(theta: Any, x: Any, y: Any) -> Any:
         return logistic_loss().apply(theta["w"], theta["b"], x, y)
 
-    ways = {
+    ways: dict[str, Any] = {
         "by hand": backward,
         "by autodiff": lambda theta, x, y: autograd.backward(loss_fn, theta, x, y)[1],
         "by a Function": lambda theta, x, y: autograd.backward(by_function, theta, x, y)[1],
@@ -174,13 +174,13 @@ def reference(settings: Settings, dtype: str) -> Record:
     def logistic_loss(factor: float) -> Any:
         class LogisticLoss(torch.autograd.Function):
             @staticmethod
-            def forward(ctx, w, b, x, y):
+            def forward(ctx: Any, w: Any, b: Any, x: Any, y: Any) -> Any:
                 h = forward(w, b, x)
                 ctx.save_for_backward(h, x, y)
                 return -(y * torch.log(h) + (1 - y) * torch.log1p(-h)).mean()
 
             @staticmethod
-            def backward(ctx, grad_output):
+            def backward(ctx: Any, grad_output: Any) -> Any:
                 h, x, y = ctx.saved_tensors
                 error = factor * grad_output * (h - y) / len(y)
                 return error @ x, error.sum(), None, None
@@ -191,7 +191,7 @@ def reference(settings: Settings, dtype: str) -> Record:
         error = forward(w, b, x).detach() - y
         return error @ x / len(y), error.mean()
 
-    ways = {
+    ways: dict[str, Any] = {
         "by hand": by_hand,
         "by autodiff": lambda w, b: torch.autograd.grad(loss_of(w, b), (w, b)),
         "by a Function": lambda w, b: torch.autograd.grad(logistic_loss(1.0).apply(w, b, x, y), (w, b)),

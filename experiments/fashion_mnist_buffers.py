@@ -66,7 +66,7 @@ def ours(settings: Settings) -> Record:
     tx = optim.SGD(LR)
 
     @jax.jit
-    def backward(params, grads):
+    def backward(params: Any, grads: Any) -> Any:
         return autograd.backward(
             lambda params: F.cross_entropy(func.functional_call(model, params, x), labels), params, grads=grads
         )

@@ -45,14 +45,14 @@ def ours(settings: Settings) -> Record:
     y2, generator = random.randint(generator, 0, 3, (32,))
     params, _ = func.extract(model)
 
-    def loss_fn(params, x, y):
+    def loss_fn(params: Any, x: Any, y: Any) -> Any:
         return F.cross_entropy(func.functional_call(model, params, x), y)
 
     tx = optim.Adam()
     opt_state = tx.init(params)
 
     @jax.jit
-    def backward(params, x, y, grads=None):
+    def backward(params: Any, x: Any, y: Any, grads: Any = None) -> Any:
         return autograd.backward(loss_fn, params, x, y, grads=grads)
 
     loss1, grads1 = backward(params, x1, y1)
@@ -80,7 +80,7 @@ def _our_trainings(loss_fn: Any, initial: Any, generator: random.Generator) -> R
     rows, labels = x.reshape(-1, 10), y.reshape(-1)
     tx = optim.SGD(LR)
 
-    def scaled(params, x, y):
+    def scaled(params: Any, x: Any, y: Any) -> Any:
         return loss_fn(params, x, y) / MICRO_BATCHES
 
     backward = jax.jit(lambda params, x, y, grads: autograd.backward(loss_fn, params, x, y, grads=grads)[1])
@@ -185,7 +185,7 @@ def _torch_trainings(initial: Any, criterion: Any, dtype: Any) -> Record:
     return record
 
 
-def _equal(a, b) -> str:
+def _equal(a: Any, b: Any) -> str:
     return "yes" if np.array_equal(np.asarray(a), np.asarray(b)) else "no"
 
 

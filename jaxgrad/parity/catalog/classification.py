@@ -13,7 +13,7 @@ CE = "nn.functional.cross_entropy"
 NLL = "nn.functional.nll_loss"
 
 
-def _weights(classes: int):
+def _weights(classes: int) -> Any:
     return lambda rng: rng.uniform(0.2, 2.0, classes)
 
 

@@ -1,6 +1,7 @@
 """Cases of the squared error and of binary cross-entropy with logits."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ MSE = "nn.functional.mse_loss"
 BCE = "nn.functional.binary_cross_entropy_with_logits"
 
 
-def _positive(*shape: int):
+def _positive(*shape: int) -> Any:
     return lambda rng: rng.uniform(0.2, 2.0, shape)
 
 

@@ -56,7 +56,7 @@ class BatchSampler(Sampler):
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
 
-class Slices(Sequence):
+class Slices(Sequence[list[Any]]):
     """An order cut into batches: a sequence of lists that are made when they are asked for."""
 
     def __init__(self, order: Indices, batch_size: int, drop_last: bool):

@@ -42,7 +42,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset, Iterable):
+class IterableDataset(Dataset, Iterable[Any]):
     """A stream of samples; mirror of ``torch.utils.data.IterableDataset``.
 
     Subclasses define ``__iter__``. With workers each one iterates over its own copy; ``get_worker_info()`` tells a

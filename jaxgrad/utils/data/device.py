@@ -54,7 +54,7 @@ def prefetch_to_device(batches: Iterable[Any], size: int = 2, sharding: Any = No
     return OnDevice(iter(batches), size, sharding)
 
 
-class OnDevice(Iterator):
+class OnDevice(Iterator[Any]):
     """The iterator of :func:`prefetch_to_device`."""
 
     def __init__(self, batches: Iterator[Any], size: int, sharding: Any):
