@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Self
 import jax
 
 from jaxgrad._core.donated import showable
-from jaxgrad._core.trees import path_name
+from jaxgrad._core.trees import key_order, path_name, with_key_order
 
 
 class Flat:
     """Base of a record of trees whose leaves stand side by side; its fields are put together when they are looked at.
 
-    A subclass names its ``_fields``, has a property for each, and hands its parts to ``__init__`` in that order.
+    A subclass names its ``_fields``, has a property for each, and hands its parts to ``__init__`` in that order. The
+    keys of dicts stay in the order in which they were given, which JAX, that sorts them, does not know of.
 
     >>> class Pair(Flat):
     ...     _fields = ("left", "right")
@@ -25,9 +26,9 @@ class Flat:
     ...
     ...     left = property(lambda self: self._parts()[0])
     ...     right = property(lambda self: self._parts()[1])
-    >>> pair = Pair({"a": 1, "b": (2, 3)}, None)
+    >>> pair = Pair({"b": (2, 3), "a": 1}, None)
     >>> jax.tree.map(lambda x: -x, pair)
-    Pair(left={'a': -1, 'b': (-2, -3)}, right=None)
+    Pair(left={'b': (-2, -3), 'a': -1}, right=None)
     >>> pair.replace(right=4).right
     4
     >>> [str(path[0]) for path, _ in jax.tree_util.tree_leaves_with_path(pair)]
@@ -41,8 +42,8 @@ class Flat:
         jax.tree_util.register_pytree_with_keys_class(cls)
 
     def __init__(self, *parts: Any) -> None:
-        leaves, self._structure = jax.tree.flatten(parts)
-        self._leaves = tuple(leaves)
+        leaves, structure = jax.tree.flatten(parts)
+        self._leaves, self._structure = tuple(leaves), (structure, key_order(parts))
 
     def replace(self, **changes: Any) -> Self:
         """A record with some fields changed."""
@@ -56,7 +57,9 @@ class Flat:
         return type(self), self._parts()
 
     def _parts(self) -> tuple[Any, ...]:
-        return jax.tree.unflatten(self._structure, self._leaves)
+        structure, order = self._structure
+        parts: tuple[Any, ...] = with_key_order(order, jax.tree.unflatten(structure, self._leaves))
+        return parts
 
     def _named(self) -> dict[str, Any]:
         return dict(zip(self._fields, self._parts(), strict=True))
@@ -67,7 +70,8 @@ class Flat:
 
     def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], Any]:
         """The leaves with their dotted names."""
-        places = jax.tree.unflatten(self._structure, range(len(self._leaves)))  # a leaf may have become a tree, or None
+        # a leaf may have become a tree, or None
+        places = jax.tree.unflatten(self._structure[0], range(len(self._leaves)))
         paths = jax.tree_util.tree_leaves_with_path(places)
         names = (path_name((jax.tree_util.GetAttrKey(self._fields[path[0].idx]), *path[1:])) for path, _ in paths)
         keys = (jax.tree_util.GetAttrKey(name) for name in names)

@@ -1,45 +1,65 @@
 """Everything a training step remembers, as one value."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgrad._core.errors import check_differentiable
+from jaxgrad._core.errors import check_differentiable, explain
 from jaxgrad._core.flat import Flat
 from jaxgrad._core.types import Buffers, Params, ParamsLike, PyTree
-from jaxgrad.random import Generator
+from jaxgrad.optim.lr_scheduler import LRScheduler
+from jaxgrad.optim.swa_utils import AveragedModel
+from jaxgrad.train.schedule import start_schedule
 
 
 class TrainState(Flat):
-    """What torch keeps in the model, the optimizer and the global generator; it does not change.
+    """What torch keeps in the model, the optimizer, the scheduler and the global generator; it does not change.
 
-    As a pytree it is one node: its leaves stand side by side, and the dicts are put together when they are looked at.
+    As a pytree it is one node: its leaves stand side by side, and the dicts are put together when they are looked at,
+    in the order that they were given in (torch's), also after ``jit``, which sorts them. ``state.replace(params=...)``
+    is a state with some parts changed.
 
     Attributes:
         params: what is trained.
         opt_state: what the optimizer remembers (``optimizer.state`` and ``param_groups`` in torch).
         buffers: what the model remembers without training it.
         generator: the random stream that the loss function draws from, or None.
+        schedule: what the schedule remembers, or None; ``state.schedule.numbers()`` has Python's numbers.
+        average: the running average of the parameters, an ``optim.swa_utils.AveragedModel``, or None.
 
-    >>> state = TrainState({"w": jnp.ones(2)}, (), {"mean": jnp.zeros(3)})
-    >>> state.params["w"].shape, state.generator
-    ((2,), None)
+    >>> state = TrainState({"weight": jnp.ones(2), "bias": jnp.ones(1)}, (), {"mean": jnp.zeros(3)})
+    >>> list(jax.jit(lambda state: state)(state).params), state.generator
+    (['weight', 'bias'], None)
     >>> list(jax.tree_util.tree_leaves_with_path(state)[0][0])
-    [GetAttrKey(name='params.w')]
+    [GetAttrKey(name='params.bias')]
+    >>> state.replace(buffers={}).buffers
+    {}
     """
 
-    __slots__ = ()
-    _fields = ("params", "opt_state", "buffers", "generator")
+    __slots__ = ("taken_by",)
+    _fields = ("params", "opt_state", "buffers", "generator", "schedule", "average")
+
+    taken_by: str
+    """Which step has taken over the memory of this state; unset while none has."""
 
     def __init__(
-        self, params: Params, opt_state: PyTree, buffers: Buffers | None = None, generator: Generator | None = None
+        self,
+        params: Params,
+        opt_state: PyTree,
+        buffers: Buffers | None = None,
+        generator: Any = None,
+        schedule: Any = None,
+        average: AveragedModel | None = None,
     ) -> None:
-        super().__init__(params, opt_state, {} if buffers is None else buffers, generator)
+        super().__init__(params, opt_state, {} if buffers is None else buffers, generator, schedule, average)
 
     @property
     def params(self) -> Params:
         """What is trained."""
-        return self._parts()[0]
+        params: Params = self._parts()[0]
+        return params
 
     @property
     def opt_state(self) -> PyTree:
@@ -49,12 +69,24 @@ class TrainState(Flat):
     @property
     def buffers(self) -> Buffers:
         """What the model remembers."""
-        return self._parts()[2]
+        buffers: Buffers = self._parts()[2]
+        return buffers
 
     @property
-    def generator(self) -> Generator | None:
-        """The random stream."""
+    def generator(self) -> Any:
+        """The random stream, a ``random.Generator`` or a JAX key."""
         return self._parts()[3]
+
+    @property
+    def schedule(self) -> Any:
+        """What the schedule remembers."""
+        return self._parts()[4]
+
+    @property
+    def average(self) -> AveragedModel | None:
+        """The running average."""
+        average: AveragedModel | None = self._parts()[5]
+        return average
 
 
 def init_state(
@@ -62,7 +94,9 @@ def init_state(
     tx: optax.GradientTransformation,
     *,
     buffers: Buffers | None = None,
-    generator: Generator | None = None,
+    generator: Any = None,
+    schedule: LRScheduler | None = None,
+    average: AveragedModel | None = None,
 ) -> TrainState:
     """The state before the first step.
 
@@ -72,18 +106,48 @@ def init_state(
         params: from ``func.extract``.
         tx: an optimizer, or any optax transformation.
         buffers: from ``func.extract``.
-        generator: for a loss function that draws random numbers.
+        generator: for a loss function that draws random numbers, a ``random.Generator`` or a JAX key.
+        schedule: of ``optim.lr_scheduler``; as in torch, the optimizer begins with the schedule's first lr.
+        average: an ``optim.swa_utils.AveragedModel`` of these parameters (and buffers).
+
+    Returns:
+        The state that ``make_train_step``'s function takes.
 
     Raises:
         RuntimeError: a parameter is not floating point or complex.
+        TypeError: ``params`` is a model, or ``tx`` is not an optimizer.
 
     >>> from jaxgrad import optim
     >>> state = init_state({"w": jnp.ones(2)}, optim.SGD(0.1))
     >>> list(state.params), optim.get_lr(state.opt_state)
     (['w'], [0.1])
     """
+    _check_arguments(params, tx)
     check_differentiable(dict(params))
-    own, remembered, stream = jax.tree.map(
-        lambda leaf: jnp.array(leaf, copy=True), (dict(params), dict(buffers or {}), generator)
-    )
-    return TrainState(own, tx.init(own), remembered, stream)
+    own = _copied(params)
+    opt_state, kept = tx.init(own), None
+    if schedule is not None:
+        kept, opt_state = start_schedule(schedule, opt_state)
+    stream, averaged = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (generator, average))
+    return TrainState(own, opt_state, _copied(buffers or {}), stream, kept, averaged)
+
+
+def _copied(values: ParamsLike) -> dict[str, Any]:
+    return {name: jnp.array(value, copy=True) for name, value in values.items()}
+
+
+def _check_arguments(params: Any, tx: Any) -> None:
+    if not hasattr(params, "items"):
+        raise TypeError(
+            explain(
+                "init_state takes the parameters, a dict of arrays",
+                got=type(params).__name__,
+                remedy="params, buffers = func.extract(model); train.init_state(params, tx, buffers=buffers)",
+            )
+        )
+    if not hasattr(tx, "init"):
+        raise TypeError(
+            explain(
+                "init_state takes an optimizer", got=type(tx).__name__, remedy="train.init_state(params, optim.Adam())"
+            )
+        )

@@ -1,45 +1,73 @@
 """One compiled step: forward, backward, optimizer, all state in and all state out."""
 
-import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
+import numpy as np
 import optax
 
-from jaxgrad import autograd, optim
-from jaxgrad._core.errors import explain, quoted
-from jaxgrad._core.types import Batch, Buffers, LossFn, Metrics
-from jaxgrad.func import Aux
+from jaxgrad._core.errors import explain
+from jaxgrad._core.types import Batch, LossFn, Metrics
+from jaxgrad.optim._rule.precision import double_precision, pack, widen
+from jaxgrad.optim.lr_scheduler import LRScheduler
+from jaxgrad.optim.swa_utils import AveragedModel
+from jaxgrad.train.gradient import accumulated, gradient
+from jaxgrad.train.loss import Loss
 from jaxgrad.train.state import TrainState
-
-TrainStep: TypeAlias = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
-
-_CARRIED = ("buffers", "generator")
+from jaxgrad.train.update import Update
 
 
-def make_train_step(loss_fn: LossFn, tx: optax.GradientTransformation, *, donate: bool = True) -> TrainStep:
+def make_train_step(
+    loss_fn: LossFn,
+    tx: optax.GradientTransformation,
+    *,
+    accumulate: int = 1,
+    clip_grad_norm: float | None = None,
+    clip_grad_value: float | None = None,
+    schedule: LRScheduler | None = None,
+    average: AveragedModel | bool | None = None,
+    skip_nonfinite: bool = False,
+    donate: bool = True,
+) -> "TrainStep":
     """``(state, batch) -> (state, metrics)``: ``zero_grad``, forward, ``backward`` and ``step``, compiled once.
 
     A loss function that needs more than parameters and batch names it as a keyword argument (``buffers``,
     ``generator``) and returns what became of it: ``return loss, aux`` with the ``aux`` of ``func.functional_call``, or
     ``train.Aux(buffers=..., generator=..., metrics=...)``. One that names ``training`` too is passed True.
 
+    What is asked for happens in torch's order: backward, ``clip_grad_norm_``, ``clip_grad_value_``,
+    ``optimizer.step()``, ``scheduler.step()``, ``averaged.update_parameters(model)``.
+
     Args:
         loss_fn: ``loss_fn(params, *batch)``, with the keyword arguments it names; ``supervised`` makes the usual one.
         tx: the optimizer whose state is in ``state.opt_state``.
+        accumulate: K micro-batches a step: every array of a batch has a leading axis of K, and the loss is the mean
+            of the K losses (torch's ``(loss / K).backward()`` K times). Buffers and generator run through them in
+            order; further metrics come with a leading axis of K.
+        clip_grad_norm: the norm to clip to; ``metrics["grad_norm"]`` is the norm before.
+        clip_grad_value: the largest magnitude of an entry.
+        schedule: the one that ``init_state`` was given; it steps once a step. For one that steps once an epoch leave it
+            out here and call ``train.step_schedule``.
+        average: the ``AveragedModel`` that ``init_state`` was given (or True), to be updated at every step.
+        skip_nonfinite: leave parameters and optimizer as they are where a gradient is nan or infinite, as a GradScaler
+            does; ``metrics["skipped"]`` says so. Buffers, generator, schedule and average go on.
         donate: whether the step takes over the memory of the state it is given, so that one copy of it exists. The
             old state cannot be used afterwards.
 
     Returns:
-        A jitted function. ``batch`` is a tuple or list of arrays, or one array; ``metrics`` has the ``loss`` before the
-        step and whatever the loss function reports.
+        ``step(state, batch, lr=None)``. ``batch`` is a tuple or list of arrays, or one array, or a dict: one whose keys
+        the loss function names is passed as keywords, another as one argument. ``lr`` is the learning rate of this
+        step instead of the optimizer's, a number or one for each parameter group; another number compiles nothing
+        anew. ``metrics`` has the ``loss`` before the step and whatever the loss function reports.
 
     Raises:
         TypeError: when called: the loss function returns something else, or names ``buffers`` or ``generator`` and
             does not return them.
         KeyError: when called: it returns a buffer that the state does not have.
-        ValueError: when called: it reports a metric called ``loss``.
+        ValueError: when called: it reports a metric called ``loss``; the state lacks the schedule or the average; a
+            batch without the axis of micro-batches.
+        RuntimeError: when called with a state whose memory an earlier step has taken over.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import optim, train
@@ -52,80 +80,84 @@ def make_train_step(loss_fn: LossFn, tx: optax.GradientTransformation, *, donate
     >>> state.params["w"].tolist(), float(metrics["loss"])
     ([0.5, 0.5], 2.0)
     """
-    named = inspect.signature(loss_fn).parameters
-    takes = tuple(name for name in _CARRIED if name in named)
-    mode = {"training": True} if "training" in named else {}
+    loss = Loss.of(loss_fn)
+    update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite)
+    _check_count(accumulate)
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        carried = {name: getattr(state, name) for name in takes}
+    def step(state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
+        held = state.params, batch, state.buffers, state.generator
+        computed = gradient(loss, *held) if accumulate == 1 else accumulated(loss, *held, accumulate)
+        after, metrics = update(state, computed, _widened(lr))
+        return after, {"loss": computed.loss, **metrics, **computed.metrics}
 
-        def loss_and_aux(params: Any, *inputs: Any) -> tuple[Any, Aux]:
-            return _with_aux(loss_fn(params, *inputs, **carried, **mode))
-
-        inputs = batch if isinstance(batch, tuple | list) else (batch,)
-        (loss, aux), grads = autograd.backward(loss_and_aux, state.params, *inputs, has_aux=True)
-        _check_returned(carried, aux)
-        held = state.params if aux.params is None else {**state.params, **aux.params}
-        params, opt_state = optim.step(tx, held, grads, state.opt_state)
-        after = TrainState(
-            params=params,
-            opt_state=opt_state,
-            buffers=_updated(state.buffers, aux.buffers),
-            generator=state.generator if aux.generator is None else aux.generator,
-        )
-        return after, {"loss": loss, **_metrics(aux.metrics)}
-
-    return jax.jit(step, donate_argnums=(0,) if donate else ())
+    return TrainStep(step, getattr(loss_fn, "__name__", "loss_fn"), donate)
 
 
-def _with_aux(returned: Any) -> tuple[Any, Aux]:
-    if not isinstance(returned, tuple):
-        return returned, Aux()
-    if len(returned) == 2 and isinstance(returned[1], Aux):
-        return returned
-    raise TypeError(
-        explain(
-            "a loss function returns a loss, or a loss and a train.Aux",
-            got=f"a tuple of {', '.join(type(each).__name__ for each in returned)}",
-            expected="loss, or (loss, train.Aux(...))",
-            remedy="report further numbers as train.Aux(metrics={...})",
-        )
-    )
+class TrainStep:
+    """A compiled step; call it with ``(state, batch, lr=None)``, also inside ``jit``, ``vmap`` and ``scan``.
+
+    Args:
+        step: the function to compile.
+        name: of the loss function, for the error of a state that is used again.
+        donate: whether the memory of the state is taken over.
+    """
+
+    def __init__(self, step: Callable[..., tuple[TrainState, Metrics]], name: str, donate: bool):
+        self.jitted: Any = jax.jit(step, donate_argnums=(0,) if donate else ())
+        self.__name__ = f"train step of {name}"
+        self._donates = donate
+
+    def __call__(self, state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
+        """The state after a step, and the metrics."""
+        try:
+            if lr is None:
+                after: tuple[TrainState, Metrics] = self.jitted(state, batch)
+            else:
+                after = self.jitted(state, batch, _packed(lr))
+        except (RuntimeError, ValueError) as error:
+            _explain_deleted(state, error)
+            raise
+        if self._donates and isinstance(state, TrainState):
+            state.taken_by = self.__name__
+        return after
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """``jax.jit``'s: the program, without running it."""
+        return self.jitted.lower(*args, **kwargs)
+
+    def _cache_size(self) -> int:
+        size: int = self.jitted._cache_size()
+        return size
 
 
-def _check_returned(carried: dict[str, Any], aux: Aux) -> None:
-    for name, value in carried.items():
-        if value is not None and value != {} and getattr(aux, name) is None:
-            raise TypeError(
-                explain(
-                    f"the loss function names `{name}` and does not return what became of it: "
-                    f"every step would start from the same {name}",
-                    expected=f"return loss, aux with the aux of func.functional_call, or train.Aux({name}=...)",
-                    remedy=f"return loss, train.Aux({name}={name}) where it is to stay as it is",
-                )
-            )
+def _packed(lr: Any) -> Any:
+    """Numbers from Python with a double's accuracy; an array is taken as it is."""
+    if isinstance(lr, list | tuple):
+        return [_packed(each) for each in lr]
+    return {"number": pack(lr)} if isinstance(lr, int | float | np.number) else jax.numpy.asarray(lr)
 
 
-def _updated(buffers: Buffers, new: Buffers | None) -> Buffers:
-    unknown = [name for name in new or {} if name not in buffers]
-    if unknown:
-        raise KeyError(
+def _widened(lr: Any) -> Any:
+    if isinstance(lr, list | tuple):
+        return [_widened(each) for each in lr]
+    if not isinstance(lr, dict):
+        return lr
+    with double_precision():
+        return widen(lr["number"])
+
+
+def _check_count(accumulate: Any) -> None:
+    if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+        raise ValueError(explain("accumulate is a number of micro-batches", got=repr(accumulate), expected="1 or more"))
+
+
+def _explain_deleted(state: Any, error: Exception) -> None:
+    leaves = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
+    if any(not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted() for leaf in leaves):
+        by = getattr(state, "taken_by", "another step")
+        raise RuntimeError(
             explain(
-                "the loss function returned buffers that the state does not have",
-                got=quoted(unknown),
-                expected=quoted(buffers),
-                remedy="params, buffers = func.extract(model); train.init_state(params, tx, buffers=buffers)",
+                f"this state cannot be used again: the {by} has taken over its memory",
+                remedy="go on with the state that the step returned; or make_train_step(..., donate=False)",
             )
-        )
-    return {**buffers, **(new or {})}
-
-
-def _metrics(metrics: Metrics | None) -> Metrics:
-    if metrics and "loss" in metrics:
-        raise ValueError(
-            explain(
-                "a metric called `loss` would hide the loss of the step",
-                remedy='give it another name; metrics["loss"] is the loss',
-            )
-        )
-    return metrics or {}
+        ) from error

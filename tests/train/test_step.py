@@ -101,7 +101,7 @@ def test_state_is_a_value_with_named_parts():
     doubled = state.replace(params={name: 2 * value for name, value in state.params.items()})
     np.testing.assert_array_equal(doubled.params["0.bias"], 2 * state.params["0.bias"])
     assert jax.tree.structure(doubled) == jax.tree.structure(state)
-    assert "params={'0.bias'" in repr(state)
+    assert "params={'0.weight'" in repr(state)
     with pytest.raises(AttributeError):
         state.params = {}
 

@@ -1,0 +1,97 @@
+"""What comes after the backward: clip, step or skip, schedule, average, in the order of torch's loops."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgrad import optim
+from jaxgrad._core.errors import explain
+from jaxgrad._core.types import Array, Metrics
+from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
+from jaxgrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from jaxgrad.optim.swa_utils import AveragedModel
+from jaxgrad.train.gradient import Computed
+from jaxgrad.train.schedule import advance_schedule, check_schedule
+from jaxgrad.train.state import TrainState
+
+
+@dataclass(frozen=True)
+class Update:
+    """The second half of a step; arguments as in ``make_train_step``."""
+
+    tx: optax.GradientTransformation
+    clip_grad_norm: float | None = None
+    clip_grad_value: float | None = None
+    schedule: LRScheduler | None = None
+    average: AveragedModel | bool | None = None
+    skip_nonfinite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.schedule is not None:
+            check_schedule(self.schedule)
+            if isinstance(self.schedule, ReduceLROnPlateau):
+                raise TypeError(
+                    explain(
+                        "ReduceLROnPlateau judges a metric, which a step does not have",
+                        remedy="leave it out of make_train_step: "
+                        "state = train.step_schedule(state, schedule, metrics) once an epoch",
+                    )
+                )
+        for name in ("clip_grad_norm", "clip_grad_value"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float | jax.Array)):
+                raise TypeError(explain(f"{name} is a number", got=repr(value)))
+
+    def __call__(self, state: TrainState, computed: Computed, lr: Any) -> tuple[TrainState, Metrics]:
+        """The state after the step, and what there is to report."""
+        grads, metrics = computed.grads, {}
+        if self.clip_grad_norm is not None:
+            grads, metrics["grad_norm"] = clip_grad_norm(grads, self.clip_grad_norm)
+        if self.clip_grad_value is not None:
+            grads = clip_grad_value(grads, self.clip_grad_value)
+        params, opt_state = optim.step(self.tx, computed.params, grads, state.opt_state, lr=lr)
+        if self.skip_nonfinite:
+            finite = all_finite(grads)
+            metrics["skipped"] = ~finite
+            params, opt_state = jax.tree.map(
+                lambda new, old: jnp.where(finite, new, old), (params, opt_state), (computed.params, state.opt_state)
+            )
+        kept = state.schedule
+        if self.schedule is not None:
+            kept, opt_state = advance_schedule(self.schedule, _required(state, "schedule"), opt_state)
+        average = state.average
+        if self.average:
+            average = self._averaged(_required(state, "average"), params, computed.buffers)
+        params = {name: params[name] for name in computed.params}
+        return TrainState(params, opt_state, computed.buffers, computed.generator, kept, average), metrics
+
+    def _averaged(self, average: AveragedModel, params: Any, buffers: Any) -> AveragedModel:
+        given = self.average
+        if isinstance(given, AveragedModel) and given.tree_flatten()[1] != average.tree_flatten()[1]:
+            raise ValueError(
+                explain(
+                    "the step and the state have averages of different kinds",
+                    remedy="give init_state and make_train_step the same AveragedModel",
+                )
+            )
+        return average.update_parameters((params, buffers if average.buffers else {}))
+
+
+def all_finite(grads: Any) -> Array:
+    """Whether no gradient has an entry that is nan or infinite."""
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(grads)] or [jnp.array(True)]).all()
+
+
+def _required(state: TrainState, name: str) -> Any:
+    value = getattr(state, name)
+    if value is None:
+        raise ValueError(
+            explain(
+                f"the step was made with {name}=, and the state has no {name}",
+                remedy=f"train.init_state(params, tx, {name}={name}), with the same one",
+            )
+        )
+    return value
