@@ -104,6 +104,8 @@ class Generator:
     def __repr__(self) -> str:
         if is_traced(self):
             return "Generator(traced)"
+        if not all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(self)):
+            return "Generator(donated)"  # a word stands for each array
         if np.ndim(self.position):
             return f"Generator(batch of {np.shape(self.position)})"
         return f"Generator(initial_seed={self.initial_seed()}, position={int(self.position)})"
