@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from jaxgrad._core.trees import key_order, with_key_order
 from jaxgrad._core.types import PyTree
 
 
@@ -24,9 +25,10 @@ def showable(tree: PyTree) -> Any:
     >>> x = jnp.ones((2, 3))
     >>> x.delete()
     >>> showable({"w": x, "b": 1})
-    {'b': 1, 'w': <donated float32[2,3]>}
+    {'w': <donated float32[2,3]>, 'b': 1}
     """
-    return jax.tree.map(lambda leaf: Donated(leaf) if _is_donated(leaf) else leaf, tree)
+    shown = jax.tree.map(lambda leaf: Donated(leaf) if _is_donated(leaf) else leaf, tree)
+    return with_key_order(key_order(tree), shown)
 
 
 def _is_donated(leaf: Any) -> bool:
