@@ -73,7 +73,7 @@ def describe(path: str) -> dict[str, Any]:
         else:
             metadata, kind, form = {"meta": meta}, "a whole training state", "jaxgrad state (safetensors)"
     else:
-        content = read_torch(path, mmap=form == "torch zip")
+        content = read_torch(path)
         kind = _kind(content)
     rows = list(_rows(content))
     return {

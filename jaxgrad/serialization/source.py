@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from jaxgrad.serialization._checksum import CHUNK, crc32
 from jaxgrad.serialization.errors import refuse
 
 ALIGNMENT = 64  # of every array: what torch writes, and what JAX on the CPU takes over without a copy
@@ -22,14 +23,21 @@ class Source:
     Attributes:
         view: all bytes, for looking at; it has ``find`` and slices give bytes.
         size: how many there are.
+        mapped: whether arrays are views of a map, whose pages nobody has touched yet.
     """
 
     view: Any
     size: int
+    mapped: bool = False
 
     def array_at(self, offset: int, size: int) -> np.ndarray:
         """``size`` bytes from ``offset`` as a uint8 array of their own, or as a view where that is what was asked."""
         raise NotImplementedError
+
+    def checked_array_at(self, offset: int, size: int) -> tuple[np.ndarray, int]:
+        """The same with its checksum."""
+        array = self.array_at(offset, size)
+        return array, crc32(array)
 
     def bytes_at(self, offset: int, size: int) -> bytes:
         """A copy of a few bytes.
@@ -76,28 +84,42 @@ class FileSource(Source):
         except BaseException:
             self._file.close()
             raise
-        self._mapped = mmap
+        self.mapped = mmap
 
     def array_at(self, offset: int, size: int) -> np.ndarray:
         """Bytes read into new memory, or a read-only view of the map."""
         self.check(offset, size)
         if not size:
             return np.empty(0, np.uint8)
-        if self._mapped:
+        if self.mapped:
             return np.frombuffer(self.view, np.uint8, size, offset)
         array = aligned(size)
-        remaining = array.data
-        while remaining:
-            count = os.preadv(self._file.fileno(), [remaining], offset)
+        self._read(array.data, offset)
+        return array
+
+    def checked_array_at(self, offset: int, size: int) -> tuple[np.ndarray, int]:
+        """Bytes with their checksum, which is taken while they are in the cache."""
+        if self.mapped or not size:
+            return super().checked_array_at(offset, size)
+        self.check(offset, size)
+        array, checksum = aligned(size), 0
+        for start in range(0, size, CHUNK):
+            part = array.data[start : start + CHUNK]
+            self._read(part, offset + start)
+            checksum = crc32(part, checksum)
+        return array, checksum
+
+    def _read(self, into: memoryview, offset: int) -> None:
+        while into:
+            count = os.preadv(self._file.fileno(), [into], offset)
             if count == 0:
                 refuse("unexpected end of file: it became shorter while it was read")
-            remaining, offset = remaining[count:], offset + count
-        return array
+            into, offset = into[count:], offset + count
 
     def close(self) -> None:
         """Close the file; the map lives as long as arrays look at it."""
         self._file.close()
-        if not self._mapped and self.size:
+        if not self.mapped and self.size:
             self.view.close()
 
 

@@ -7,7 +7,6 @@ optimizer) is not in the file: ``like`` says it, and a file never makes an objec
 
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import describe, explain, is_traced, quoted
 from jaxgrad._core.trees import path_name
 from jaxgrad._core.types import PyTree
+from jaxgrad.serialization._checksum import crc32
 from jaxgrad.serialization.errors import refuse
 from jaxgrad.serialization.safetensors import read_arrays, safetensors_metadata, write_arrays
 
@@ -61,7 +61,7 @@ def save(path: str | os.PathLike[str], state: PyTree, *, meta: Mapping[str, Any]
         arrays[name], form = _packed(name, leaf)
         if form is not None:
             forms[name] = form
-    checksums = {name: zlib.crc32(array.reshape(-1).view(np.uint8).data) for name, array in arrays.items()}
+    checksums = {name: crc32(array.reshape(-1).view(np.uint8)) for name, array in arrays.items()}
     record = {"form": _FORM, "numbers": plain, "forms": forms, "crc32": checksums, "meta": dict(meta or {})}
     try:
         text = json.dumps(record)
@@ -92,7 +92,7 @@ def load(path: str | os.PathLike[str], *, like: PyTree) -> tuple[PyTree, dict[st
     arrays, metadata = read_arrays(path)
     record = _record(metadata)
     for name, array in arrays.items():
-        if zlib.crc32(array.reshape(-1).view(np.uint8).data) != record["crc32"].get(name):
+        if crc32(array.reshape(-1).view(np.uint8)) != record["crc32"].get(name):
             refuse(f'the numbers of "{name}" are damaged', remedy="go on from another checkpoint")
     found: dict[str, Any] = {name: _untold(value) for name, value in record["numbers"].items()}
     found |= {name: _unpacked(array, record["forms"].get(name)) for name, array in arrays.items()}

@@ -7,9 +7,9 @@ its 64-bit mode has no place for an int64. Nothing in the file is executed. The 
 
 import os
 import sys
-import zlib
 from typing import IO, Any
 
+from jaxgrad.serialization._checksum import crc32
 from jaxgrad.serialization._legacy_file import read_legacy
 from jaxgrad.serialization._pickle.sharing import Placed, StoragePlan, arrays_in
 from jaxgrad.serialization._pickle.walk import check_shape, whole_storages
@@ -42,7 +42,8 @@ def read_torch(f: str | os.PathLike[str] | IO[bytes], *, mmap: bool = False) -> 
 
     Args:
         f: a path, or a file opened in binary mode; a path ending in ``.safetensors`` is read as that, as torch does.
-        mmap: leave the data in the file and look at it through a read-only map; the file must then stay as it is.
+        mmap: leave the data in the file and look at it through a read-only map; the file must then stay as it is,
+            and the checksums of large tensors are not compared.
 
     Returns:
         the object.
@@ -129,5 +130,5 @@ def _write(file: Any, root: str, pickle: bytes, storages: dict[str, Placed]) -> 
     for name, placed in storages.items():
         archive.write(f"data/{name}", placed.data())
     archive.write("version", b"3\n")
-    archive.write(".data/serialization_id", f"{zlib.crc32(pickle):020d}{archive.checksum:020d}".encode())
+    archive.write(".data/serialization_id", f"{crc32(pickle):020d}{archive.checksum:020d}".encode())
     archive.close()

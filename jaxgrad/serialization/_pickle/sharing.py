@@ -1,5 +1,6 @@
 """Which arrays look at the same memory, and where each lies in the storage that is written."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,7 @@ class StoragePlan:
             if isinstance(dtype, np.dtype):
                 dtype = dtype.newbyteorder("=") if dtype.byteorder in "<>" else dtype
             shape = tuple(array.shape)
-            nbytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            nbytes = math.prod(shape) * dtype.itemsize
             self._own[id(array)] = Placed(id(array), dtype, nbytes, 0, shape, _contiguous(shape), array)
         return self._own[id(array)]
 

@@ -21,6 +21,7 @@ _STORAGE_OF = {dtype: name for name, dtype in STORAGES.items()}
 _NAME_OF = {dtype: name.removeprefix("torch.") for name, dtype in DTYPES.items()}
 _BATCH = 1000
 _DEEPEST = 200
+_TUPLES = {0: b")", 1: b"\x85", 2: b"\x86", 3: b"\x87"}
 
 
 class Pickler:
@@ -41,6 +42,7 @@ class Pickler:
         self._depth = 0
         self.storages: dict[str, Placed] = {}
         self._keys: dict[int, str] = {}
+        self._heads: dict[np.dtype, bytes] = {}
 
     def dump(self, tree: Any) -> bytes:
         """The pickle.
@@ -163,7 +165,7 @@ class Pickler:
                 self._put(b"(")
             for item in items:
                 self._save(item)
-            return self._put({1: b"\x85", 2: b"\x86", 3: b"\x87"}.get(len(items), b"t"))
+            return self._put(_TUPLES.get(len(items), b"t"))
 
         self._memoized(value, write)
 
@@ -208,28 +210,43 @@ class Pickler:
 
     def _tensor(self, array: Any) -> None:
         placed = self._plan.place(array)
-        name = self._key(placed)
         typed = placed.dtype in _STORAGE_OF
-        _torch_dtype(placed.dtype)
-        self._global("torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3")
-        self._put(b"((")
-        self._save("storage")
-        if typed:
-            self._global("torch", _STORAGE_OF[placed.dtype])
-        else:
-            self._global("torch.storage", "UntypedStorage")
+        self._head(placed.dtype, typed)
+        name = self._key(placed).encode()
         count = placed.nbytes // placed.dtype.itemsize if typed else placed.nbytes
-        for value in (name, "cpu", count):
-            self._save(value)
+        self._put(b"X", struct.pack("<I", len(name)), name)
+        self._save("cpu")
+        self._int(count)
         self._put(b"tQ")
         self._int(placed.offset)
-        for numbers in (placed.shape, placed.strides):
-            self._save(tuple(int(n) for n in numbers))
+        self._numbers(placed.shape)
+        self._numbers(placed.strides)
         self._put(b"\x89")
         self._call("collections", "OrderedDict")
         if not typed:
             self._global("torch", _torch_dtype(placed.dtype))
         self._put(b"tR")
+
+    def _head(self, dtype: np.dtype, typed: bool) -> None:
+        """The function and the beginning of its arguments, the same for every tensor of a dtype."""
+        if dtype in self._heads:
+            return self._put(self._heads[dtype])
+        _torch_dtype(dtype)
+        function = "torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3"
+        storage = ("torch", _STORAGE_OF[dtype]) if typed else ("torch.storage", "UntypedStorage")
+        self._global(*function)
+        self._put(b"((")
+        self._save("storage")
+        self._global(*storage)
+        self._heads[dtype] = self._get(function) + b"((" + self._get("storage") + self._get(storage)
+        return None
+
+    def _numbers(self, values: tuple[int, ...]) -> None:
+        if len(values) > 3:
+            self._put(b"(")
+        for value in values:
+            self._int(int(value))
+        self._put(_TUPLES.get(len(values), b"t"))
 
     def _key(self, placed: Placed) -> str:
         name = self._keys.setdefault(placed.storage, str(len(self._keys)))
@@ -250,14 +267,17 @@ class Pickler:
             self._put(b"(")
         for argument in arguments:
             self._save(argument)
-        self._put({0: b")", 1: b"\x85", 2: b"\x86", 3: b"\x87"}.get(len(arguments), b"t"), b"R")
+        self._put(_TUPLES.get(len(arguments), b"t"), b"R")
 
     def _known(self, name: Any) -> bool:
-        index = self._memo.get(name)
-        if index is None:
+        if name not in self._memo:
             return False
-        self._put(b"h" + index.to_bytes(1, "little") if index < 256 else b"j" + struct.pack("<I", index))
+        self._put(self._get(name))
         return True
+
+    def _get(self, name: Any) -> bytes:
+        index = self._memo[name]
+        return b"h" + index.to_bytes(1, "little") if index < 256 else b"j" + struct.pack("<I", index)
 
     def _remember(self, name: Any, alive: Any = None) -> None:
         index = self._memo[name] = len(self._memo)

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from jaxgrad.serialization._checksum import crc32
 from jaxgrad.serialization.errors import refuse
 from jaxgrad.serialization.source import Source
 
@@ -28,6 +29,7 @@ MAX32, MAX16 = 0xFFFFFFFF, 0xFFFF
 STORED, DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIBED = 0x1, 0x8
 _LARGEST_COMMENT = 0xFFFF
+_SMALL_ENOUGH_TO_CHECK = 1 << 16  # of a map: what is larger would be read from the disk for its checksum alone
 _SMALL, _RATIO = 1 << 24, 100  # a compressed entry may be small, or at most so many times what it is packed in
 
 
@@ -86,7 +88,7 @@ class Archive:
         return self.array_of(name).tobytes()
 
     def array_of(self, name: str) -> np.ndarray:
-        """The data of an entry as uint8, its checksum compared.
+        """The data of an entry as uint8, its checksum compared (not that of a large one in a map).
 
         Raises:
             SerializationError: there is no such entry, or it is damaged.
@@ -94,13 +96,16 @@ class Archive:
         if name not in self.entries:
             refuse(f"PytorchStreamReader failed locating file {name}: file not found")
         entry = self.entries[name]
-        data = self._source.array_at(entry.start, entry.packed)
+        if self._source.mapped and entry.method == STORED and entry.size > _SMALL_ENOUGH_TO_CHECK:
+            return self._source.array_at(entry.start, entry.size)
+        data, checksum = self._source.checked_array_at(entry.start, entry.packed)
         if entry.method == DEFLATED:
             data = _inflated(entry, data)
-        if self._checked and zlib.crc32(data.data) != entry.crc:
+            checksum = crc32(data)
+        if self._checked and checksum != entry.crc:
             refuse(
                 f"PytorchStreamReader failed reading file {name}: the file is corrupted",
-                got=f"checksum {zlib.crc32(data.data):08x}",
+                got=f"checksum {checksum:08x}",
                 expected=f"{entry.crc:08x}",
             )
         return data

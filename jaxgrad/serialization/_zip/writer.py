@@ -1,11 +1,11 @@
 """A zip archive written as torch writes it, byte for byte but for the times: stored, padded to 64, described behind."""
 
 import struct
-import zlib
 from typing import IO
 
 import numpy as np
 
+from jaxgrad.serialization._checksum import CHUNK, crc32
 from jaxgrad.serialization._zip import reader as z
 from jaxgrad.serialization.source import ALIGNMENT
 
@@ -32,8 +32,7 @@ class ArchiveWriter:
         """One entry of contiguous bytes."""
         raw = f"{self._root}/{name}".encode()
         view = data.data if isinstance(data, np.ndarray) else memoryview(data)
-        size, crc = len(view), zlib.crc32(view)
-        self.checksum = zlib.crc32(crc.to_bytes(4, "little"), self.checksum)
+        size, crc = len(view), 0
         header = self._at
         wide = _wide_extra(size, header)
         flags = _UTF8 | (_DESCRIBED if size else 0)
@@ -41,10 +40,13 @@ class ArchiveWriter:
         padding = -before % ALIGNMENT
         extra = wide + struct.pack("<2sH", b"FB", padding) + b"Z" * padding
         self._put(z.LOCAL + z.LOCAL_FIELDS.pack(0, flags, 0, 0, 0, 0, 0, 0, len(raw), len(extra)) + raw + extra)
+        for start in range(0, size, CHUNK):
+            crc = crc32(view[start : start + CHUNK], crc)
+            self._put(view[start : start + CHUNK])
         if size:
-            self._put(view)
             form = "<4sIQQ" if wide else "<4sIII"
             self._put(struct.pack(form, z.DESCRIPTOR, crc, size, size))
+        self.checksum = crc32(crc.to_bytes(4, "little"), self.checksum)
         narrow, place = min(size, z.MAX32), min(header, z.MAX32)
         fields = (0, 0, flags, 0, 0, 0, crc, narrow, narrow, len(raw), len(wide), 0, 0, 0, 0, place)
         self._directory.append(z.CENTRAL + z.CENTRAL_FIELDS.pack(*fields) + raw + wide)
