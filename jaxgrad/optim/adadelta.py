@@ -100,9 +100,11 @@ def Adadelta(
 
     Source: Zeiler, ADADELTA: an adaptive learning rate method, 2012.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _adadelta(
         {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
+        flags,
     )

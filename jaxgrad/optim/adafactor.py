@@ -140,9 +140,11 @@ def Adafactor(
 
     Source: Shazeer and Stern, Adafactor: adaptive learning rates with sublinear memory cost, 2018.
     """
-    check_flags(foreach=foreach)
+    flags = {"foreach": foreach}
+    check_flags(flags)
     return _adafactor(
         {"lr": lr, "beta2_decay": beta2_decay, "eps": tuple(eps), "d": d, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
+        flags,
     )

@@ -97,7 +97,8 @@ def Adagrad(
 
     Source: Duchi, Hazan, Singer, Adaptive subgradient methods for online learning and stochastic optimization, 2011.
     """
-    check_flags(foreach=foreach, fused=fused, differentiable=differentiable)
+    flags = {"foreach": foreach, "fused": fused, "differentiable": differentiable}
+    check_flags(flags)
     return _adagrad(
         {
             "lr": lr,
@@ -108,4 +109,5 @@ def Adagrad(
         },
         {"maximize": maximize},
         param_groups,
+        flags,
     )

@@ -134,17 +134,13 @@ def Adam(
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015; Reddi, Kale, Kumar, On the convergence of
     Adam and beyond, 2018.
     """
-    check_flags(
-        foreach=foreach,
-        fused=fused,
-        capturable=capturable,
-        differentiable=differentiable,
-        tensors={"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]},
-    )
+    flags = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags, tensors={"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]})
     return _adam(
         {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
         {"amsgrad": amsgrad, "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay},
         param_groups,
+        flags,
     )
 
 

@@ -96,9 +96,11 @@ def Adamax(
 
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.1.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _adamax(
         {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
+        flags,
     )

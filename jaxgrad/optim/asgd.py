@@ -103,9 +103,11 @@ def ASGD(
 
     Source: Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _asgd(
         {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
+        flags,
     )

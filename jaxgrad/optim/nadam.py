@@ -128,7 +128,8 @@ def NAdam(
 
     Source: Dozat, Incorporating Nesterov momentum into Adam, 2016.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _nadam(
         {
             "lr": lr,
@@ -139,4 +140,5 @@ def NAdam(
         },
         {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize},
         param_groups,
+        flags,
     )

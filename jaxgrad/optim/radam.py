@@ -120,9 +120,11 @@ def RAdam(
 
     Source: Liu et al., On the variance of the adaptive learning rate and beyond, 2020.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _radam(
         {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
         {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize},
         param_groups,
+        flags,
     )

@@ -127,9 +127,11 @@ def RMSprop(
     Source: Hinton, Neural networks for machine learning, lecture 6, 2012; centered: Graves, Generating sequences with
     recurrent neural networks, 2013.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _rmsprop(
         {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum},
         {"centered": centered, "maximize": maximize},
         param_groups,
+        flags,
     )

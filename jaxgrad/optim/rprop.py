@@ -104,9 +104,11 @@ def Rprop(
 
     Source: Riedmiller and Braun, A direct adaptive method for faster backpropagation learning, 1993.
     """
-    check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
+    flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+    check_flags(flags)
     return _rprop(
         {"lr": lr, "etas": tuple(etas), "step_sizes": tuple(step_sizes)},
         {"maximize": maximize},
         param_groups,
+        flags,
     )

@@ -113,9 +113,11 @@ def SGD(
 
     Source: Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, 2013.
     """
-    check_flags(foreach=foreach, fused=fused, differentiable=differentiable)
+    flags = {"foreach": foreach, "fused": fused, "differentiable": differentiable}
+    check_flags(flags)
     return _sgd(
         {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay},
         {"nesterov": nesterov, "maximize": maximize},
         param_groups,
+        flags,
     )

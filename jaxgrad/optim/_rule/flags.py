@@ -9,6 +9,7 @@ Of 16-bit parameters torch's ``foreach`` kernels round otherwise than its loop o
 what torch takes on a CPU by itself, is followed here.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,36 +17,27 @@ import numpy as np
 
 from jaxgrad._core.errors import explain
 
+FLAGS = ("foreach", "fused", "capturable", "differentiable")
 
-def check_flags(
-    *,
-    foreach: bool | None = None,
-    fused: bool | None = None,
-    capturable: bool = False,
-    differentiable: bool = False,
-    tensors: dict[str, Any] | None = None,
-) -> None:
-    """Check the four flags, and ``tensors`` that torch's foreach implementation takes as numbers only.
+
+def check_flags(flags: Mapping[str, Any], tensors: Mapping[str, Any] | None = None) -> None:
+    """Check those of the four flags that are given, and ``tensors`` that torch's foreach kernels take as numbers only.
 
     Raises:
         TypeError: a flag is no bool (None is allowed for ``foreach`` and ``fused``).
         RuntimeError: "`fused` and `foreach` cannot be `True` together.", "`fused` does not support `differentiable`".
         ValueError: "lr as a Tensor is not supported for capturable=False and foreach=True".
     """
-    for name, flag, optional in (
-        ("foreach", foreach, True),
-        ("fused", fused, True),
-        ("capturable", capturable, False),
-        ("differentiable", differentiable, False),
-    ):
+    for name, flag in flags.items():
+        optional = name in ("foreach", "fused")
         if not isinstance(flag, bool) and not (optional and flag is None):
             raise TypeError(explain(f"{name} must be a bool{' or None' if optional else ''}", got=repr(flag)))
     for name, value in (tensors or {}).items():
-        if is_tensor(value) and foreach and not capturable:
+        if is_tensor(value) and flags.get("foreach") and not flags.get("capturable"):
             raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
-    if fused and differentiable:
+    if flags.get("fused") and flags.get("differentiable"):
         raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
+    if flags.get("fused") and flags.get("foreach"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 

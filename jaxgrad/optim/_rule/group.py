@@ -5,23 +5,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxgrad._core.errors import explain
+from jaxgrad.optim._rule.flags import FLAGS, check_flags
 from jaxgrad.optim.groups import Selection, selection_of
+
+LABELS = (*FLAGS, "name", "initial_lr")
+"""Keys that any group may have, as torch's may, and that change no number."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Its parameters, its starting hyper-parameters, the options that shape the code."""
+    """Its parameters, its starting hyper-parameters, the options that shape the code, and what is carried along."""
 
     selection: Selection
     hyperparams: dict[str, Any]
     options: dict[str, Any]
     maximize: bool
+    labels: dict[str, Any]
+    """``foreach`` and its like, ``name``, ``initial_lr``: torch's group has them too, and no step reads them."""
+    knows_maximize: bool = True
+
+    def torch_options(self) -> dict[str, Any]:
+        """What torch's group has beside its numbers."""
+        maximize = {"maximize": self.maximize} if self.knows_maximize else {}
+        return {**self.options, **maximize, **self.labels}
 
 
 def groups_of(
     validate: Callable[..., None],
     hyperparams: dict[str, Any],
     options: dict[str, Any],
+    flags: dict[str, Any],
     groups: Sequence[dict[str, Any]] | None,
 ) -> list[Group]:
     """The groups with every default filled in, checked as the defaults are; one group without ``groups``.
@@ -31,25 +44,28 @@ def groups_of(
     """
     validate(**hyperparams, **options)
     if groups is None:
-        return [_group(..., hyperparams, options)]
+        return [_group(..., hyperparams, options, flags)]
     found = []
     for group in groups:
         selection = selection_of(group)
-        unknown = group.keys() - hyperparams.keys() - options.keys() - {"params"}
+        labels = {key: value for key, value in group.items() if key in LABELS and key not in hyperparams}
+        check_flags({key: value for key, value in (flags | labels).items() if key in FLAGS})
+        unknown = group.keys() - hyperparams.keys() - options.keys() - labels.keys() - {"params"}
         if unknown:
             raise TypeError(
                 explain(
                     f"parameter group got an unexpected option {sorted(unknown)[0]!r}",
-                    expected=", ".join([*hyperparams, *options]),
+                    expected=", ".join([*hyperparams, *options, *LABELS]),
                 )
             )
         own_hyperparams = {key: group.get(key, value) for key, value in hyperparams.items()}
         own_options = {key: group.get(key, value) for key, value in options.items()}
         validate(**own_hyperparams, **own_options)
-        found.append(_group(selection, own_hyperparams, own_options))
+        found.append(_group(selection, own_hyperparams, own_options, flags | labels))
     return found
 
 
-def _group(selection: Selection, hyperparams: dict[str, Any], options: dict[str, Any]) -> Group:
+def _group(selection: Selection, hyperparams: dict[str, Any], options: dict[str, Any], labels: dict[str, Any]) -> Group:
     shaping = {key: value for key, value in options.items() if key != "maximize"}
-    return Group(selection, hyperparams, shaping, maximize=options.get("maximize", False))
+    maximize = options.get("maximize", False)
+    return Group(selection, hyperparams, shaping, maximize, labels, "maximize" in options)

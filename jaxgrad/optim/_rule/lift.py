@@ -1,6 +1,7 @@
 """The decorator that makes an optimizer of torch's rule for one tensor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from jaxgrad._core.errors import check_matching_grads
@@ -14,10 +15,14 @@ class Lift(Rule):
     """A rule that can be called with numbers, options and groups for an optimizer."""
 
     def __call__(
-        self, hyperparams: dict[str, Any], options: dict[str, Any], groups: Sequence[dict[str, Any]] | None = None
+        self,
+        hyperparams: dict[str, Any],
+        options: dict[str, Any],
+        groups: Sequence[dict[str, Any]] | None = None,
+        flags: Mapping[str, Any] = MappingProxyType({}),
     ) -> Optimizer:
         """The optimizer with these numbers, options and groups; refuses what ``validate`` refuses."""
-        return Optimizer.of(Lifted(self, hyperparams, options, groups))
+        return Optimizer.of(Lifted(self, hyperparams, options, groups, dict(flags)))
 
 
 def lift(

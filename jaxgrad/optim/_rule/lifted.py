@@ -47,10 +47,11 @@ class Lifted:
     hyperparams: dict[str, Any]
     options: dict[str, Any]
     groups: Sequence[dict[str, Any]] | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
     specs: list[Group] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        specs = groups_of(self.rule.validate, self.hyperparams, self.options, self.groups)
+        specs = groups_of(self.rule.validate, self.hyperparams, self.options, self.flags, self.groups)
         object.__setattr__(self, "specs", specs)
 
     def members(self, params: PyTree) -> list[list[str]]:
@@ -63,7 +64,7 @@ class Lifted:
 
     def regroup(self, groups: Sequence[dict[str, Any]]) -> Optimizer:
         """The same optimizer with other groups."""
-        return Optimizer.of(Lifted(self.rule, self.hyperparams, self.options, groups))
+        return Optimizer.of(Lifted(self.rule, self.hyperparams, self.options, groups, self.flags))
 
     def init(self, params: PyTree) -> OptimizerState:
         """The state before the first step."""

@@ -16,6 +16,8 @@ from jaxgrad._core.types import Array
 
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
+TOLERANCE_CHANGE = 1e-9
+"""A bracket that moves no element by as much is small enough. Torch's optimizer does not hand its own on."""
 
 
 class Point(NamedTuple):
@@ -50,7 +52,6 @@ def strong_wolfe(
     g: Array,
     slope: Array,
     *,
-    tolerance_change: Array,
     max_evaluations: Array,
 ) -> tuple[Point, Array]:
     """The chosen point and the number of evaluations.
@@ -62,7 +63,6 @@ def strong_wolfe(
         f: loss at x.
         g: gradient at x.
         slope: ``g . d``.
-        tolerance_change: a bracket that moves no element by as much is small enough.
         max_evaluations: bound on the trials after the first.
     """
 
@@ -97,7 +97,7 @@ def strong_wolfe(
     bracket = jax.tree.map(lambda a, b: jnp.stack([a, b]), lower, s.latest)
 
     def zooming(z: _Zoom) -> Array:
-        wide = ~(jnp.abs(z.bracket.t[1] - z.bracket.t[0]) * jnp.max(jnp.abs(d)) < tolerance_change)
+        wide = ~(jnp.abs(z.bracket.t[1] - z.bracket.t[0]) * jnp.max(jnp.abs(d)) < TOLERANCE_CHANGE)
         return ~z.done & (z.iterations < max_evaluations) & wide
 
     def zoom(z: _Zoom) -> _Zoom:
@@ -129,7 +129,7 @@ def _end(bracket: Point, which: Array | int) -> Point:
 
 
 def _lower_end(bracket: Point) -> Array:
-    return (bracket.f[0] > bracket.f[1]).astype(jnp.int32)
+    return (~(bracket.f[0] <= bracket.f[1])).astype(jnp.int32)  # with nan the second, as in torch
 
 
 def _trial(z: _Zoom) -> tuple[Array, Array]:
