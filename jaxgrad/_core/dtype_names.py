@@ -47,7 +47,7 @@ def torch_name(dtype: Any) -> str:
     >>> torch_name(jnp.float32)
     'Float'
     """
-    name = jnp.dtype(dtype).name
+    name: str = jnp.dtype(dtype).name
     return _TORCH_NAMES.get(name, name)
 
 
@@ -57,5 +57,5 @@ def c_name(dtype: Any) -> str:
     >>> c_name(jnp.int16)
     'short int'
     """
-    name = jnp.dtype(dtype).name
+    name: str = jnp.dtype(dtype).name
     return _C_NAMES.get(name, name)

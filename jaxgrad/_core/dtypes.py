@@ -36,7 +36,8 @@ def as_dtype(dtype: Any) -> np.dtype:
     (dtype('int8'), dtype('float32'))
     """
     try:
-        return np.dtype(jnp.dtype(jnp.float32 if dtype is None else dtype))
+        found: np.dtype = np.dtype(jnp.dtype(jnp.float32 if dtype is None else dtype))
+        return found
     except TypeError:
         name = str(dtype).removeprefix("torch.")
         known = hasattr(jnp, name) and str(dtype).startswith("torch.")

@@ -48,7 +48,7 @@ def elementwise(
 
         core.defjvp(jvp)
 
-        def call(x: Array, *args: P.args, **kwargs: P.kwargs) -> Array:
+        def call(x: Array, /, *args: P.args, **kwargs: P.kwargs) -> Array:
             if x.dtype in (jnp.float16, jnp.bfloat16):
                 return core(x.astype(jnp.float32), *args, **kwargs).astype(x.dtype)
             return core(x, *args, **kwargs)

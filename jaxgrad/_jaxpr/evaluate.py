@@ -55,7 +55,8 @@ def alone(eqn: JaxprEqn, operands: Sequence[Any]) -> Sequence[Any]:
     given = {atom: value for atom, value in zip(eqn.invars, operands, strict=True) if not isinstance(atom, Literal)}
     info = DebugInfo("evaluate", eqn.primitive.name, None, None)
     single = Jaxpr([], list(given), eqn.outvars, [eqn], eqn.effects, info)
-    return jaxpr_as_fun(ClosedJaxpr(single, []))(*given.values())
+    results: Sequence[Any] = jaxpr_as_fun(ClosedJaxpr(single, []))(*given.values())
+    return results
 
 
 def _apart(eqn: JaxprEqn, operands: list[Any], visit: Visit, extra: PyTree) -> Sequence[Any]:
@@ -65,18 +66,21 @@ def _apart(eqn: JaxprEqn, operands: list[Any], visit: Visit, extra: PyTree) -> S
     kind = kind_of(eqn)
     if kind is Kind.BRANCHES:
         branches = [lambda *given, branch=branch: run(branch, *given) for branch in branches_of(eqn)]
-        return jax.lax.switch(operands[0], branches, operands[1:], extra)
+        chosen: list[Any] = jax.lax.switch(operands[0], branches, operands[1:], extra)
+        return chosen
     if kind is Kind.WHILE:
         of_test, of_body, start = while_parts(eqn, operands)
         test, body = test_of(eqn), body_of(eqn)
-        return jax.lax.while_loop(
+        end: list[Any] = jax.lax.while_loop(
             lambda carry: run(test, [*of_test, *carry])[0], lambda carry: run(body, [*of_body, *carry]), start
         )
+        return end
     if kind is Kind.SCAN:
         return _scan(eqn, operands, run, extra)
     if kind is Kind.REMAT:
         options = {name: eqn.params[name] for name in ("prevent_cse", "policy")}
-        return jax.checkpoint(lambda *given: run(body_of(eqn), *given), **options)(operands, extra)
+        again: list[Any] = jax.checkpoint(lambda *given: run(body_of(eqn), *given), **options)(operands, extra)
+        return again
     return run(body_of(eqn), operands)
 
 

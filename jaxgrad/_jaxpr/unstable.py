@@ -45,7 +45,8 @@ def no_cotangent(shape: tuple[int, ...], dtype: np.dtype) -> Zero:
 
 def linear_program(pullback: Any) -> Jaxpr:
     """The jaxpr of what ``jax.vjp`` returned: tangents of its inputs to tangents of its outputs."""
-    return pullback.fun.args[2]
+    program: Jaxpr = pullback.fun.args[2]
+    return program
 
 
 def without_outputs(pullback: Any, used: Sequence[bool]) -> Any:

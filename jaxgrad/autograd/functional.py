@@ -280,11 +280,12 @@ def hessian(
 
 def _input_vector(v: Any, inputs: Arrays, is_tuple: bool, fn_name: str, of: str) -> Arrays | None:
     if v is not None:
-        v = check.as_tuple(v, "v", fn_name)[1]
-        check.validate_v(v, inputs, is_tuple)
-    elif len(inputs) != 1 or inputs[0].size != 1:
+        vector = check.as_tuple(v, "v", fn_name)[1]
+        check.validate_v(vector, inputs, is_tuple)
+        return vector
+    if len(inputs) != 1 or inputs[0].size != 1:
         raise RuntimeError(f"The vector v can only be None if {of} is a single Tensor with a single element.")
-    return v
+    return None
 
 
 def _scalar(func: Func, inputs: Any, v: Any, strict: bool, fn_name: str) -> Any:

@@ -49,7 +49,8 @@ def retain_grad(tensor: Array, name: str) -> Array:
     tensor = jnp.asarray(tensor)
     if not jnp.issubdtype(tensor.dtype, jnp.inexact):
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    return checkpoint_name(tensor, _MARK + name)
+    named: Array = checkpoint_name(tensor, _MARK + name)
+    return named
 
 
 def backward_retaining(

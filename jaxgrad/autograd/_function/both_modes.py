@@ -143,7 +143,8 @@ class _Batch(_Batchable):
         return self._vmap(self.prim.expand, self.dims)(*args)
 
     def vjp_fwd(self, nzs_in: Sequence[bool], /, *args: Any) -> tuple[Any, Any]:
-        return self._vmap(lambda *args: self.prim.vjp_fwd(nzs_in, *args), self.dims)(*args)
+        found: tuple[Any, Any] = self._vmap(lambda *args: self.prim.vjp_fwd(nzs_in, *args), self.dims)(*args)
+        return found
 
     def vjp_bwd_retval(self, residuals: Any, cotangents: Sequence[Any], /) -> tuple[Any, ...]:
         zero = [isinstance(ct, Zero) or ct.dtype == jax.dtypes.float0 for ct in cotangents]

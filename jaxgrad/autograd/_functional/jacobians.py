@@ -4,6 +4,7 @@ Block (i, j) is output i differentiated by input j, of shape ``output.shape + in
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ def by_rows(fn: Callable[..., Arrays], inputs: Arrays, vectorize: bool) -> tuple
     outputs, pull = pullback(fn, inputs)
     if not vectorize:
         _check_rows(fn, inputs, outputs)
+    each_row: Callable[..., Any]
     if vectorize:
         each_row = lambda row, basis: jax.vmap(row)(basis)  # noqa: E731
     elif all(map(is_concrete, inputs)):  # nothing has to be compiled: as torch, one backward after the other
@@ -49,7 +51,8 @@ def by_columns(fn: Callable[..., Arrays], inputs: Arrays) -> tuple[Arrays, ...]:
     def of_input(j: int) -> Arrays:
         def column(unit: Array) -> Arrays:
             tangents = tuple(unit if k == j else jnp.zeros_like(each) for k, each in enumerate(inputs))
-            return jax.jvp(fn, inputs, tangents)[1]
+            pushed: Arrays = jax.jvp(fn, inputs, tangents)[1]
+            return pushed
 
         if not inputs[j].size:
             return tuple(jnp.zeros(y.shape + inputs[j].shape, y.dtype) for y in fn(*inputs))

@@ -120,7 +120,8 @@ def by_columns(f: Function) -> list[list[np.ndarray]]:
 def pushed(f: Function, i: int, direction: Array) -> tuple[Array, ...]:
     """The tangents of the outputs for a tangent of input i."""
     tangents = tuple(direction if k == i else jnp.zeros_like(each) for k, each in enumerate(f.inputs))
-    return jax.jvp(f.fn, f.inputs, tangents)[1]
+    out_tangents: tuple[Array, ...] = jax.jvp(f.fn, f.inputs, tangents)[1]
+    return out_tangents
 
 
 def random_vectors(like: Sequence[Array]) -> list[np.ndarray]:

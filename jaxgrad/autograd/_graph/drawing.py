@@ -115,7 +115,8 @@ def _order(layers: list[list[Box]], sweeps: int = 12) -> None:
 
             def mean(box: Box, place: Any = place, own: Any = own, downwards: bool = downwards) -> float:
                 near = box.up if downwards else box.down
-                return sum(place[id(other)] for other in near) / len(near) if near else own[id(box)]
+                mean: float = sum(place[id(other)] for other in near) / len(near) if near else own[id(box)]
+                return mean
 
             layers[k].sort(key=mean)
         crossings = _crossings(layers)

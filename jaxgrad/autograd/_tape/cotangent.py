@@ -63,7 +63,8 @@ def _spread(cotangent: Array, output: Output) -> Array:
 
 def _like(tree: Any, gradient: PyTree) -> list[Any]:
     try:
-        return tree.flatten_up_to(gradient)
+        given: list[Any] = tree.flatten_up_to(gradient)
+        return given
     except ValueError:
         found: Any = jax.tree.structure(gradient)
         sentence = f"got {tree.num_leaves} tensors and {found.num_leaves} gradients"
