@@ -24,6 +24,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss
 
 _WHILE = " (while checking arguments for ctc_loss_allocate_outputs)"
+_OF_P = f" 'log_probs'{_WHILE}"
 
 
 @operation("CtcLossBackward0")
@@ -70,8 +71,9 @@ def ctc_loss(
         p = p[:, None]
         labels = labels[None] if labels.ndim == 1 else labels
     lengths = [jnp.atleast_1d(jnp.asarray(each)) for each in (input_lengths, target_lengths)]
-    _check(p, labels, *lengths, blank)
-    frames, wanted = (each.astype(jnp.int32) for each in lengths)
+    frames, wanted = lengths
+    _check(p, labels, frames, wanted, blank)
+    frames, wanted = frames.astype(jnp.int32), wanted.astype(jnp.int32)
     loss = _losses(p, _padded(labels.astype(jnp.int32), wanted, p.shape[1]), frames, wanted, int(blank), zero_infinity)
     if reduction == "mean":
         return reduce_loss(loss / jnp.maximum(wanted, 1).astype(loss.dtype), "mean")
@@ -100,7 +102,8 @@ def _losses(p: Array, labels: Array, frames: Array, wanted: Array, blank: int, z
 
     @of.defjvp
     def of_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-        slope = _gradient(*primals, blank, zero_infinity)
+        p, labels, frames, wanted = primals
+        slope = _gradient(p, labels, frames, wanted, blank, zero_infinity)
         return of(*primals), jnp.sum(slope * tangents[0], (0, 2))
 
     result: Array = of(p, labels, frames, wanted)
@@ -195,8 +198,7 @@ def _gradient(p: Array, labels: Array, frames: Array, wanted: Array, blank: int,
 
 def _check(p: Array, labels: Array, frames: Array, wanted: Array, blank: int) -> None:
     if p.ndim != 3:
-        dims = p.ndim
-        raise RuntimeError(f"Expected 3-dimensional tensor, but got {dims}-dimensional tensor for argument #1{_OF_P}")
+        raise RuntimeError(f"Expected 3-dimensional tensor, but got {p.ndim}-dimensional tensor for argument #1{_OF_P}")
     if p.size == 0:
         raise RuntimeError("log_probs tensor must not be empty")
     for name, each in (("input_lengths", frames), ("target_lengths", wanted)):
@@ -223,9 +225,6 @@ def _check(p: Array, labels: Array, frames: Array, wanted: Array, blank: int) ->
     if longest > t:
         raise RuntimeError(f"Expected input_lengths to have value at most {t}, but got value {longest}{_WHILE}")
     _check_labels(labels, counts, n)
-
-
-_OF_P = f" 'log_probs'{_WHILE}"
 
 
 def _check_labels(labels: Array, counts: np.ndarray, n: int) -> None:
