@@ -32,9 +32,9 @@ class Loss(Module):
             reduction = resolve_reduction(reduction, size_average, reduce)
         self.reduction = reduction
 
-    def forward(self, input: Array, target: Array) -> Array:
-        """Shapes as the function of the same name takes them."""
-        return type(self)._function(input, target, reduction=self.reduction)
+    def forward(self, *args: Any, **kwargs: Any) -> Array:
+        """Input and target, in shapes as the function of the same name takes them."""
+        return type(self)._function(*args, reduction=self.reduction, **kwargs)
 
 
 class WeightedLoss(Loss):
@@ -62,9 +62,9 @@ class WeightedLoss(Loss):
         super().__init__(size_average, reduce, reduction)
         self.weight = as_buffer(weight)
 
-    def forward(self, input: Array, target: Array) -> Array:
-        """Shapes as the function of the same name takes them."""
-        return type(self)._function(input, target, weight=value_of(self.weight), reduction=self.reduction)
+    def forward(self, *args: Any, **kwargs: Any) -> Array:
+        """Input and target, in shapes as the function of the same name takes them."""
+        return type(self)._function(*args, weight=value_of(self.weight), reduction=self.reduction, **kwargs)
 
 
 def as_buffer(value: Any) -> Buffer | None:
