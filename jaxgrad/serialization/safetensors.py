@@ -7,7 +7,7 @@ about what is wrong with a file; the rules are the library's: sorted, without ho
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import jax
 import ml_dtypes
@@ -17,7 +17,7 @@ from safetensors import TensorSpec, serialize_file
 from jaxgrad._core.errors import explain
 from jaxgrad.serialization.atomic import replacing
 from jaxgrad.serialization.errors import SerializationError, refuse
-from jaxgrad.serialization.source import FileSource, Source
+from jaxgrad.serialization.source import Source, open_source
 
 _LONGEST_HEADER = 100_000_000
 _NAMES = {
@@ -44,11 +44,11 @@ _NAMES = {
 _DTYPES = {name: np.dtype(dtype) for name, dtype in _NAMES.items()}
 
 
-def read_safetensors(path: str | os.PathLike[str], *, mmap: bool = False) -> dict[str, np.ndarray]:
+def read_safetensors(path: str | os.PathLike[str] | IO[bytes], *, mmap: bool = False) -> dict[str, np.ndarray]:
     """Mirror of ``safetensors.numpy.load_file``, also for float8 and for files in parts.
 
     Args:
-        path: a ``.safetensors`` file, or the ``.safetensors.index.json`` of several.
+        path: a ``.safetensors`` file, or the ``.safetensors.index.json`` of several, or a file opened in binary mode.
         mmap: leave the data in the file and look at it through a read-only map.
 
     Returns:
@@ -65,14 +65,16 @@ def read_safetensors(path: str | os.PathLike[str], *, mmap: bool = False) -> dic
     ...     read_safetensors(path), safetensors_metadata(path)
     ({'w': array([0, 1, 2])}, {'made by': 'hand'})
     """
-    if os.fspath(path).endswith(".json"):
+    if isinstance(path, str | os.PathLike) and os.fspath(path).endswith(".json"):
         return _read_parts(os.fspath(path), mmap)
     return read_arrays(path, mmap)[0]
 
 
-def read_arrays(path: str | os.PathLike[str], mmap: bool = False) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_arrays(
+    path: str | os.PathLike[str] | IO[bytes], mmap: bool = False
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays and the metadata of one file."""
-    source = FileSource(path, mmap)
+    source = open_source(path, mmap)
     try:
         entries, metadata, start = _header(source)
         return {name: _array(source, start, *entry) for name, entry in entries.items()}, metadata
@@ -80,15 +82,15 @@ def read_arrays(path: str | os.PathLike[str], mmap: bool = False) -> tuple[dict[
         source.close()
 
 
-def safetensors_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+def safetensors_metadata(path: str | os.PathLike[str] | IO[bytes]) -> dict[str, Any]:
     """The metadata of a file, or of an index.
 
     Raises:
         SerializationError: the file is broken.
     """
-    if os.fspath(path).endswith(".json"):
+    if isinstance(path, str | os.PathLike) and os.fspath(path).endswith(".json"):
         return dict(_index(os.fspath(path)).get("metadata", {}))
-    source = FileSource(path, mmap=True)
+    source = open_source(path, mmap=isinstance(path, str | os.PathLike))
     try:
         return _header(source)[1]
     finally:

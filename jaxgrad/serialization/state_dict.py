@@ -106,7 +106,7 @@ def load_state_dict(
 
     Args:
         model: says which names, shapes and dtypes there are; it stays as it is.
-        state_dict: torch's keys; numpy or JAX arrays.
+        state_dict: torch's keys; arrays of numpy or JAX, or torch's own tensors.
         strict: whether missing and unexpected keys are an error.
         assign: keep the dtypes of the state_dict instead of those of the model.
         strip: prefixes to take off every key that has them, such as ``"module."`` (``DataParallel``) and
@@ -197,6 +197,7 @@ def _fitted(name: str, value: Any, old: Any, assign: bool) -> jax.Array:
     Raises:
         ValueError: it does not fit, in torch's words.
     """
+    value = _as_array(value)
     if not isinstance(value, np.ndarray | jax.Array):
         raise ValueError(
             f'While copying the parameter named "{name}", expected torch.Tensor or Tensor-like object from checkpoint '
@@ -216,6 +217,17 @@ def _fitted(name: str, value: Any, old: Any, assign: bool) -> jax.Array:
     if value.dtype.kind == "c" and dtype.kind != "c":
         raise ValueError(f'While copying the parameter named "{name}": complex numbers do not fit into {dtype}.')
     return jnp.asarray(value, dtype)
+
+
+def _as_array(value: Any) -> Any:
+    """A tensor of torch (known by its ``detach``), as an array with memory of its own; anything else as it is."""
+    if not hasattr(value, "detach") or not hasattr(value, "__dlpack__"):
+        return value
+    tensor = value.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        return np.array(np.from_dlpack(tensor))
+    except (BufferError, RuntimeError):  # numpy itself has no bfloat16
+        return jnp.array(jax.dlpack.from_dlpack(tensor.contiguous()), copy=True)
 
 
 def _unexpected(entries: Mapping[str, Any], model: nnx.Module, variables: Mapping[str, Variable]) -> list[str]:

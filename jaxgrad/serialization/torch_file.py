@@ -110,7 +110,8 @@ def write_torch(f: str | os.PathLike[str] | IO[bytes], obj: Any) -> None:
     pickler = Pickler(StoragePlan(arrays_in(obj)))
     pickle = pickler.dump(obj)
     if isinstance(f, str | os.PathLike):
-        root = os.path.splitext(os.path.basename(os.fspath(f)))[0] or "archive"
+        stem = os.path.splitext(os.path.basename(os.fspath(f)))[0]
+        root = stem if stem.isascii() and stem.strip(".") else "archive"
         with replacing(f) as temporary, open(temporary, "xb", buffering=0) as file:
             _write(file, root, pickle, pickler.storages)
     elif hasattr(f, "write"):

@@ -175,3 +175,21 @@ def test_what_was_read_is_not_bound_to_what_the_caller_holds(tmp_path):
     assert read_torch(tmp_path / "m.pt")["a.weight"].flags.writeable
     with pytest.raises(RuntimeError, match=r"Missing key\(s\) in params and buffers"):
         state_dict(model, {"a.weight": params["a.weight"]})
+
+
+def test_tensors_of_torch_are_taken_too():
+    model, reference = pair()
+    params, buffers = load_state_dict(model, reference.state_dict())
+    before = np.array(params["a.weight"])
+    with torch.no_grad():
+        reference.a.weight += 1
+    assert np.array_equal(params["a.weight"], before) and int(buffers["num_batches_tracked"]) == 7
+    half = nn.Linear(2, 2, dtype=jnp.bfloat16, rngs=nn.Rngs(random.manual_seed(0)))
+    theirs = torch.nn.Linear(2, 2, dtype=torch.bfloat16)
+    params, _ = load_state_dict(half, theirs.state_dict(keep_vars=True))
+    assert np.array_equal(params["weight"].astype(jnp.float32), theirs.weight.detach().float().numpy())
+    with jax.enable_x64(True):
+        wide = nn.Linear(2, 2, dtype=jnp.float64, rngs=nn.Rngs(random.manual_seed(0)))
+        theirs = torch.nn.Linear(2, 2, dtype=torch.float64)
+        params, _ = load_state_dict(wide, {"weight": theirs.weight.t(), "bias": theirs.bias})
+        assert np.array_equal(params["weight"], theirs.weight.detach().numpy().T)

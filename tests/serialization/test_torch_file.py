@@ -73,6 +73,15 @@ def test_what_is_written_here_torch_reads_to_the_last_bit(tmp_path):
             assert (entry.header_offset + 30 + name + extra) % 64 == 0
 
 
+@pytest.mark.parametrize("name", ["модель.pt", "...pt", ".pt", "a b.ckpt", "no_ending"])
+def test_names_of_files(name, tmp_path):
+    write_torch(tmp_path / name, {"w": np.ones(3)})
+    assert_same(read_torch(tmp_path / name), torch.load(tmp_path / name, weights_only=True))
+    if name.strip(".") != "pt":  # torch's writer refuses these, or climbs out of its folder
+        torch.save({"w": torch.ones(2)}, tmp_path / name)
+        assert_same(read_torch(tmp_path / name), {"w": torch.ones(2)})
+
+
 def test_sharing_survives_in_both_directions():
     base = torch.arange(12.0).reshape(3, 4)
     ours = read(torch_bytes({"base": base, "row": base[1], "column": base[:, 2]}))
