@@ -28,6 +28,7 @@ class ByContent:
 def fingerprint(jaxpr: Jaxpr) -> Hashable:
     """What a jaxpr computes, whatever its variables are called; objects of unknown content count by identity.
 
+    >>> import jax
     >>> make = lambda: jax.make_jaxpr(lambda x: 2 * jax.numpy.sin(x))(1.0).jaxpr
     >>> other = jax.make_jaxpr(lambda x: 3 * jax.numpy.sin(x))(1.0).jaxpr
     >>> fingerprint(make()) == fingerprint(make()), fingerprint(make()) == fingerprint(other)

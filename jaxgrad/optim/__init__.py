@@ -31,6 +31,7 @@ from jaxgrad.optim.rmsprop import RMSprop
 from jaxgrad.optim.rprop import Rprop
 from jaxgrad.optim.sgd import SGD
 from jaxgrad.optim.sparse_adam import SparseAdam
+from jaxgrad.optim.state_dict import load_state_dict, state_dict
 from jaxgrad.optim.step import apply_updates, step
 
 __all__ = [
@@ -57,9 +58,11 @@ __all__ = [
     "apply_updates",
     "get_hyperparams",
     "get_lr",
+    "load_state_dict",
     "param_groups",
     "set_hyperparams",
     "state_by_parameter",
+    "state_dict",
     "state_from_parameters",
     "step",
     "step_with_closure",

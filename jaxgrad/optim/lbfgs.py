@@ -5,7 +5,7 @@ is a pure function of the parameters that returns both, ``closure(params) -> (lo
 ``autograd.backward`` gives; the whole step, line search included, is one compiled loop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,12 @@ from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim._rule.checks import check_lr
 from jaxgrad.optim._rule.compiled import compiled_descent
 from jaxgrad.optim._rule.descent import Options, empty
-from jaxgrad.optim._rule.flat_vector import flat, unflattener
+from jaxgrad.optim._rule.entries import as_number, check_groups, check_options
+from jaxgrad.optim._rule.flat_vector import flat, torch_places, unflattener
+from jaxgrad.optim._rule.lbfgs_entry import from_torch_entry, torch_entry
 from jaxgrad.optim._rule.optimizer import Optimizer
-from jaxgrad.optim._rule.packed import injected, packed, widened
-from jaxgrad.optim._rule.parameters import check_not_empty, plain, torch_numbers
+from jaxgrad.optim._rule.packed import injected, packed, unpacked, widened
+from jaxgrad.optim._rule.parameters import check_not_empty, in_jax_order, plain, torch_numbers
 from jaxgrad.optim._rule.precision import double_precision
 from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
 from jaxgrad.optim.step import step
@@ -146,6 +148,29 @@ class _LBFGS:
 
         first_loss, x, memory = compiled_descent(evaluate, x, state.state, h, self.options)
         return first_loss, restore(x), OptimizerState(memory, state.param_groups)
+
+    def state_dict(self, params: PyTree, state: OptimizerState) -> dict[str, Any]:
+        """torch's form: one entry, under the first parameter, over all parameters in torch's order."""
+        (group,) = state.param_groups
+        options = self.options._asdict() | unpacked(group.hyperparams)
+        numbers = {"params": list(range(group.params.size))}
+        entry = torch_entry(state.state, torch_places(params, group.params))
+        return {"state": {0: entry} if entry else {}, "param_groups": [options | numbers]}
+
+    def load_state_dict(
+        self, params: PyTree, state_dict: Mapping[str, Any], state: OptimizerState | None
+    ) -> OptimizerState:
+        """The state that goes on where a dictionary in torch's form stops."""
+        fresh = self.init(params) if state is None else state
+        (group,) = fresh.param_groups
+        saved = state_dict["param_groups"]
+        check_groups(saved, [list(in_jax_order(params))])
+        check_options(self.options._asdict(), saved[0])
+        numbers = {name: as_number(saved[0].get(name, start)) for name, start in self.hyperparams.items()}
+        memory = empty(flat(params), self.options.history_size)
+        for entry in state_dict["state"].values():
+            memory = from_torch_entry(memory, entry, torch_places(params, group.params))
+        return OptimizerState(memory, (group._replace(hyperparams=packed(numbers)),))
 
     def update(
         self,

@@ -1,5 +1,6 @@
 """The state seen parameter by parameter, as torch's ``optimizer.state``, and growing it by a group."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -31,17 +32,22 @@ def state_by_parameter(tx: Optimizer, params: PyTree, state: OptimizerState) -> 
     found = {}
     for names, group in zip(tx.method.members(params), state.param_groups, strict=True):
         for index, name in enumerate(names):
-            if group.scalars["step"][index] > 0:
+            if group.scalars["step"][index] > 0 or tx.method.rule.starts_at_once:
                 numbers = {key: vector[index] for key, vector in group.scalars.items()}
                 if not tx.method.rule.counts_steps:
                     del numbers["step"]
                 tensors = {key: tensor for key, tensor in records[name]._asdict().items() if tensor is not None}
                 found[name] = numbers | tensors
-    return {name: found[name] for name in records if name in found}
+    return {name: found[name] for name in records if found.get(name)}
 
 
 def state_from_parameters(
-    tx: Optimizer, params: PyTree, entries: dict[str, dict[str, Any]], state: OptimizerState | None = None
+    tx: Optimizer,
+    params: PyTree,
+    entries: dict[str, dict[str, Any]],
+    state: OptimizerState | None = None,
+    *,
+    hyperparams: Sequence[dict[str, Any]] | None = None,
 ) -> OptimizerState:
     """The inverse of ``state_by_parameter``: a state that has torch's entries, fresh where there is none.
 
@@ -50,6 +56,8 @@ def state_from_parameters(
         params: the parameters.
         entries: ``{name: {"step": ..., "exp_avg": ...}}``, arrays or numbers.
         state: where the hyper-parameters come from; ``tx.init(params)`` without.
+        hyperparams: those of each group when the entries were made, where they are not the optimizer's: they say which
+            tensors there are (``momentum``).
 
     Raises:
         KeyError: an entry names no parameter, or lacks or adds a key.
@@ -61,7 +69,7 @@ def state_from_parameters(
     [4.5]
     """
     _check_has_records(tx)
-    fresh = tx.init(params)
+    fresh = tx.init(params) if hyperparams is None else tx.method.with_hyperparams(hyperparams).init(params)
     records = _records(params, fresh)
     unknown = [name for name in entries if name not in records]
     if unknown:
@@ -76,7 +84,7 @@ def state_from_parameters(
             if not tx.method.rule.counts_steps:
                 entry["step"] = 1
             records[name] = _filled(name, records[name], entry, set(scalars))
-            scalars = {key: vector.at[index].set(_number(entry[key], vector)) for key, vector in scalars.items()}
+            scalars = {key: _with_entry(vector, index, entry[key]) for key, vector in scalars.items()}
         groups.append(group._replace(scalars=scalars))
     tree = jax.tree.unflatten(jax.tree.structure(params), list(records.values()))
     if state is not None:
@@ -156,8 +164,23 @@ def _filled(name: str, record: Any, entry: dict[str, Any], scalars: set[str]) ->
                 expected=quoted(sorted(wanted | scalars)),
             )
         )
-    return record._replace(**{key: jnp.array(entry[key], getattr(record, key).dtype) for key in wanted})
+    tensors = {key: jnp.array(entry[key], getattr(record, key).dtype) for key in wanted}
+    for key, tensor in tensors.items():
+        if tensor.shape != getattr(record, key).shape:
+            raise ValueError(
+                explain(
+                    f'{key} of "{name}" has another shape than the parameter needs',
+                    got=tensor.shape,
+                    expected=getattr(record, key).shape,
+                    remedy="are the parameters in the order in which they were when it was saved?",
+                )
+            )
+    return record._replace(**tensors)
 
 
-def _number(value: Any, vector: Array) -> Array:
-    return jnp.asarray(value).reshape(()).astype(vector.dtype)
+def _with_entry(vector: Array, index: int, value: Any) -> Array:
+    """One number of a vector; a float64 one, where that exists, makes the vector float64."""
+    number = jnp.asarray(value).reshape(())
+    if jnp.issubdtype(vector.dtype, jnp.floating) and number.dtype == jnp.float64:
+        vector = vector.astype(jnp.float64)
+    return vector.at[index].set(number.astype(vector.dtype))

@@ -77,7 +77,14 @@ def _check_params(params: PyTree) -> None:
             raise ValueError(explain("SparseAdam does not support complex parameters", got=f'"{name}": {param.dtype}'))
 
 
-@lift(init=_init, host=_host, check_grads=_check_grads, validate=_validate, check_params=_check_params)
+@lift(
+    counts_in_python=True,
+    init=_init,
+    host=_host,
+    check_grads=_check_grads,
+    validate=_validate,
+    check_params=_check_params,
+)
 def _sparse_adam(param: Array, grad: BCOO, state: SparseAdamState, c: Constants) -> tuple[Array, SparseAdamState]:
     if grad.nse == 0:
         return param, state

@@ -24,10 +24,9 @@ class Group:
     """``foreach`` and its like, ``name``, ``initial_lr``: torch's group has them too, and no step reads them."""
     knows_maximize: bool = True
 
-    def torch_options(self) -> dict[str, Any]:
-        """What torch's group has beside its numbers."""
-        maximize = {"maximize": self.maximize} if self.knows_maximize else {}
-        return {**self.options, **maximize, **self.labels}
+    def program(self) -> dict[str, Any]:
+        """The options that decide what a step computes."""
+        return {**self.options, **({"maximize": self.maximize} if self.knows_maximize else {})}
 
 
 def groups_of(

@@ -34,6 +34,8 @@ def lift(
     check_params: Callable[[PyTree], None] = lambda params: None,
     check_grads: Callable[[PyTree, PyTree], None] = check_matching_grads,
     counts_steps: bool = True,
+    counts_in_python: bool = False,
+    starts_at_once: bool = False,
 ) -> Callable[[Callable[..., tuple[Array, Any]]], Lift]:
     """Lift a rule ``(param, grad, state, c, **options) -> (param, state)`` for one tensor to trees and groups.
 
@@ -47,12 +49,25 @@ def lift(
         check_params: ``(params)`` raises on parameters that torch refuses.
         check_grads: ``(params, grads)`` raises where they do not fit.
         counts_steps: whether torch's optimizer keeps a ``step``; here it is always counted.
+        counts_in_python: whether torch's ``step`` is a Python integer.
+        starts_at_once: whether torch makes the state in its constructor, not at the first step.
 
     Returns:
         a decorator; the lifted rule is called as ``rule(hyperparams, options, groups)`` and gives the optimizer.
     """
 
     def decorate(tensor: Callable[..., tuple[Array, Any]]) -> Lift:
-        return Lift(tensor, init, host, scalars, validate, check_params, check_grads, counts_steps)
+        return Lift(
+            tensor,
+            init,
+            host,
+            scalars,
+            validate,
+            check_params,
+            check_grads,
+            counts_steps,
+            counts_in_python,
+            starts_at_once,
+        )
 
     return decorate

@@ -11,8 +11,9 @@ names, and ``state.param_groups`` the hyper-parameters. Torch's 0-dim tensors of
 half is one vectorised computation.
 """
 
+import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -65,6 +66,13 @@ class Lifted:
     def regroup(self, groups: Sequence[dict[str, Any]]) -> Optimizer:
         """The same optimizer with other groups."""
         return Optimizer.of(Lifted(self.rule, self.hyperparams, self.options, groups, self.flags))
+
+    def with_hyperparams(self, hyperparams: Sequence[dict[str, Any]]) -> "Lifted":
+        """The same with other numbers for each group, unchecked."""
+        other = copy.copy(self)
+        specs = [replace(spec, hyperparams=own) for spec, own in zip(self.specs, hyperparams, strict=True)]
+        object.__setattr__(other, "specs", specs)
+        return other
 
     def init(self, params: PyTree) -> OptimizerState:
         """The state before the first step."""

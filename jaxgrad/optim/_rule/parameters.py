@@ -17,10 +17,9 @@ from jaxgrad.optim.groups import Selection, members_of_groups
 
 def plain(params: PyTree) -> PyTree:
     """The parameters without flax's variables around them, as ``nnx.Optimizer`` gives them to ``init``."""
-    is_variable = lambda node: isinstance(node, nnx.Variable)  # noqa: E731
-    if not any(is_variable(node) for node in jax.tree.leaves(params, is_leaf=is_variable)):
+    if not any(_is_variable(node) for node in jax.tree.leaves(params, is_leaf=_is_variable)):
         return params
-    return jax.tree.map(lambda v: v.get_value() if is_variable(v) else v, params, is_leaf=is_variable)
+    return jax.tree.map(lambda v: v.get_value() if _is_variable(v) else v, params, is_leaf=_is_variable)
 
 
 def in_jax_order(params: PyTree) -> dict[str, Any]:
@@ -66,6 +65,10 @@ def lr_per_group(lr: Any, count: int) -> list[Any]:
     if len(lr) != count:
         raise ValueError(explain(f"expected one lr for each of {count} parameter groups", got=f"{len(lr)} of them"))
     return list(lr)
+
+
+def _is_variable(node: Any) -> bool:
+    return isinstance(node, nnx.Variable)
 
 
 def _as_listed(selection: Selection, names: list[str]) -> list[str]:

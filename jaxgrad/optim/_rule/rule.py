@@ -32,6 +32,8 @@ class Rule:
     check_params: Callable[[PyTree], None]
     check_grads: Callable[[PyTree, PyTree], None]
     counts_steps: bool
+    counts_in_python: bool
+    starts_at_once: bool
 
     def __post_init__(self) -> None:
         self.__module__ = self.tensor.__module__
