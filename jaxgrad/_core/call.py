@@ -150,6 +150,8 @@ def enter(module: Any, call: Call) -> None:
         if hasattr(type(each), "_call"):
             object.__setattr__(each, "_call", call)
         elif call.training is not None:
+            if hasattr(each, "training"):
+                each.training = call.training
             for name in _FLAX_MODES:
                 if hasattr(each, name):
                     setattr(each, name, not call.training)
