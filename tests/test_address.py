@@ -33,10 +33,10 @@ ADDED = {
     "nn.modules": {"rngs"},
     "nn.functional": {"generator", "buffers"},
     "nn.init": {"shape", "dtype", "generator"},
-    "nn.utils": {"grads", "names"},
+    "nn.utils": {"grads", "names", "order"},
     "optim": {"param_groups"},
     "optim.lr_scheduler": {"lr"},
-    "optim.swa_utils": {"lr", "params", "model"},
+    "optim.swa_utils": {"lr", "params", "model", "generator"},
     "utils.data": {"prefetch", "generator"},
 }
 """What makes the hidden state visible."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.experimental import checkify
 
+from jaxgrad import nn, random
 from jaxgrad.nn import utils
 
 SHAPES = {"0.weight": (4, 3), "0.bias": (4,), "1.weight": (2, 4), "1.bias": (2,), "scale": ()}
@@ -305,7 +306,7 @@ def test_vector_and_back():
 
 
 def test_the_order_inside_transformations_is_said_or_refused():
-    """jax sorts dict keys: without names the vector would silently have another order inside jit."""
+    """jax sorts dict keys: without an order the vector would silently have another order inside jit."""
     params = to_jax(draw_grads(0, dtype=np.float32))
     names = list(params)
     vector = utils.parameters_to_vector(params)
@@ -315,6 +316,19 @@ def test_the_order_inside_transformations_is_said_or_refused():
         jax.jit(utils.parameters_to_vector)(params)
     back = jax.jit(lambda v: utils.parameters_to_vector(utils.vector_to_parameters(v, params), names))(vector)
     np.testing.assert_array_equal(np.asarray(back), np.asarray(vector))
+    for sorted_by_jax in (
+        jax.tree.map(lambda leaf: leaf, {"0.weight": jnp.ones(2), "0.bias": jnp.zeros(1)}),
+        jax.jit(lambda p: p)({f"{i}.scale": jnp.ones(1) * i for i in range(11)}),
+        jax.tree.map(lambda leaf: leaf, {"weight_hh_l0": jnp.ones(2), "bias_hh_l0": jnp.zeros(1)}),
+    ):
+        with pytest.raises(RuntimeError, match=r"(?s)JAX has sorted the keys.*order=model"):
+            utils.parameters_to_vector(sorted_by_jax)
+        with pytest.raises(RuntimeError, match="JAX has sorted the keys"):
+            utils.vector_to_parameters(jnp.ones(3), sorted_by_jax)
+    model = nn.Linear(2, 1, rngs=nn.Rngs(random.manual_seed(0)))
+    shuffled = {"bias": jnp.array([3.0]), "weight": jnp.array([[1.0, 2.0]])}
+    assert utils.parameters_to_vector(shuffled, order=model).tolist() == [1.0, 2.0, 3.0]
+    assert list(utils.vector_to_parameters(jnp.ones(3), shuffled, order=model)) == ["weight", "bias"]
     gradient = jax.grad(lambda v: sum(jnp.sum(p**2) for p in utils.vector_to_parameters(v, params).values()))(vector)
     np.testing.assert_array_equal(np.asarray(gradient), 2 * np.asarray(vector))
 
@@ -326,7 +340,7 @@ def test_invalid_vectors():
     for length in (4, 6):
         with pytest.raises(RuntimeError, match=f"is invalid for input of size {length}"):
             utils.vector_to_parameters(jnp.zeros(length), params)
-    with pytest.raises(KeyError, match="names are not the keys"):
+    with pytest.raises(KeyError, match="order has other names"):
         utils.parameters_to_vector(params, ["a"])
-    with pytest.raises(TypeError, match="names says the order of a dict"):
+    with pytest.raises(TypeError, match="order says how a dict is read"):
         utils.parameters_to_vector([jnp.zeros(1)], ["a"])
