@@ -32,6 +32,7 @@ from jaxgrad.nn.modules import (
     BatchNorm3d,
     BCELoss,
     BCEWithLogitsLoss,
+    Bilinear,
     ChannelShuffle,
     CircularPad1d,
     CircularPad2d,
@@ -145,6 +146,7 @@ from jaxgrad.nn.modules import (
     TransformerEncoderLayer,
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
+    Unflatten,
     Unfold,
     Upsample,
     UpsamplingBilinear2d,
@@ -157,6 +159,8 @@ from jaxgrad.nn.parameter import Buffer, Parameter
 from jaxgrad.nn.rngs import Rngs
 
 __all__ = [
+    "Bilinear",
+    "Unflatten",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",

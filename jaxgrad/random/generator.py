@@ -101,6 +101,19 @@ class Generator:
         """The generator whose :meth:`get_state` is ``state``; see :func:`from_state`."""
         return from_state(state)
 
+    def draw(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        """Raises: constructors of modules draw from ``nn.Rngs``, which hands the generator from one to the next.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            explain(
+                "a module's constructor draws its initial values from an nn.Rngs, got a Generator",
+                remedy="rngs = nn.Rngs(generator); nn.Linear(4, 2, rngs=rngs); generator = rngs.generator",
+            )
+        )
+
     def __repr__(self) -> str:
         if is_traced(self):
             return "Generator(traced)"

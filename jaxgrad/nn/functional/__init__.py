@@ -45,7 +45,7 @@ from jaxgrad.nn.functional.distance import cosine_similarity, pairwise_distance,
 from jaxgrad.nn.functional.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from jaxgrad.nn.functional.embedding import embedding
 from jaxgrad.nn.functional.embedding_bag import embedding_bag
-from jaxgrad.nn.functional.linear import linear
+from jaxgrad.nn.functional.linear import bilinear, linear
 from jaxgrad.nn.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -171,6 +171,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "bilinear",
     "linear",
     "local_response_norm",
     "log_softmax",

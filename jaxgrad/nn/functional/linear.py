@@ -48,6 +48,54 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     return product + (bias if bias.ndim == product.ndim else along(bias, -1, product.ndim))
 
 
+@operation("BilinearBackward0")
+def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
+    r"""Mirror of ``torch.nn.functional.bilinear``: :math:`y_k = x_1^T A_k x_2 + b_k`.
+
+    Args:
+        input1: (\*, in1_features).
+        input2: (\*, in2_features), the same axes before the last.
+        weight: (out_features, in1_features, in2_features).
+        bias: (out_features,), or None.
+
+    Returns:
+        (\*, out_features).
+
+    Raises:
+        RuntimeError: ``bilinear(): ...``, shapes that do not fit, in torch's words.
+
+    >>> bilinear(jnp.ones((2, 3)), jnp.ones((2, 4)), jnp.ones((5, 3, 4)), jnp.ones(5))[0, 0].item()
+    13.0
+
+    Source: torch/nn/functional.py, ``bilinear``.
+    """
+    input1, input2, weight = jnp.asarray(input1), jnp.asarray(input2), jnp.asarray(weight)
+    bias = None if bias is None else jnp.asarray(bias)
+    _check_bilinear(input1, input2, weight, bias)
+    y = jnp.einsum("...i,kij,...j->...k", input1, weight, input2)
+    return y if bias is None else y + along(bias, -1, y.ndim)
+
+
+def _check_bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None) -> None:
+    if input1.ndim != input2.ndim:
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
+    for axis, (one, other) in enumerate(zip(input1.shape[:-1], input2.shape[:-1], strict=True)):
+        if one != other:
+            raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {axis}: got {one} and {other}")
+    if weight.ndim != 3:
+        raise RuntimeError(explain("bilinear(): weight has three axes", got=weight.shape, expected="(out, in1, in2)"))
+    for i, each in enumerate((input1, input2), 1):
+        if each.shape[-1] != weight.shape[i]:
+            raise RuntimeError(
+                f"bilinear(): input{i} size does not match weight size: "
+                f"got {each.shape[-1]} but expected {weight.shape[i]}"
+            )
+    if bias is not None and bias.shape[0] != weight.shape[0]:
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias.shape[0]} but expected {weight.shape[0]}"
+        )
+
+
 def _check(input: Array, weight: Array, bias: Array | None) -> None:
     if input.ndim == 0 or weight.ndim == 0:
         raise RuntimeError(

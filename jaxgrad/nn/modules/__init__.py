@@ -40,7 +40,7 @@ from jaxgrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from jaxgrad.nn.modules.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from jaxgrad.nn.modules.distance import CosineSimilarity, PairwiseDistance
 from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
-from jaxgrad.nn.modules.flatten import Flatten
+from jaxgrad.nn.modules.flatten import Flatten, Unflatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
 from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from jaxgrad.nn.modules.linear import Identity, Linear
@@ -65,6 +65,7 @@ from jaxgrad.nn.modules.loss_regression import (
     PoissonNLLLoss,
     SmoothL1Loss,
 )
+from jaxgrad.nn.modules.linear import Bilinear, Identity, Linear
 from jaxgrad.nn.modules.module import Module
 from jaxgrad.nn.modules.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from jaxgrad.nn.modules.padding import (
@@ -119,6 +120,8 @@ from jaxgrad.nn.modules.transformer_layers import TransformerDecoderLayer, Trans
 from jaxgrad.nn.modules.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
+    "Bilinear",
+    "Unflatten",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
