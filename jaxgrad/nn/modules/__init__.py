@@ -43,7 +43,7 @@ from jaxgrad.nn.modules.dropout import AlphaDropout, Dropout, Dropout1d, Dropout
 from jaxgrad.nn.modules.flatten import Flatten, Unflatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
 from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from jaxgrad.nn.modules.linear import Identity, Linear
+from jaxgrad.nn.modules.linear import Bilinear, Identity, Linear
 from jaxgrad.nn.modules.loss_classification import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, NLLLoss
 from jaxgrad.nn.modules.loss_margin import (
     CosineEmbeddingLoss,
@@ -65,7 +65,6 @@ from jaxgrad.nn.modules.loss_regression import (
     PoissonNLLLoss,
     SmoothL1Loss,
 )
-from jaxgrad.nn.modules.linear import Bilinear, Identity, Linear
 from jaxgrad.nn.modules.module import Module
 from jaxgrad.nn.modules.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from jaxgrad.nn.modules.padding import (

@@ -38,9 +38,7 @@ def parameters_to_vector(parameters: ParamsLike | Iterable[Array], order: Any = 
     return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
 
 
-def vector_to_parameters(
-    vec: Array, parameters: ParamsLike | Iterable[Array], order: Any = None
-) -> Any:
+def vector_to_parameters(vec: Array, parameters: ParamsLike | Iterable[Array], order: Any = None) -> Any:
     """Mirror of ``torch.nn.utils.vector_to_parameters``: the vector cut into the shapes of ``parameters``.
 
     Differs from torch: the new parameters are returned, and a vector of another length raises (torch leaves the rest
