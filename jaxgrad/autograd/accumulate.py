@@ -53,6 +53,9 @@ def zero_grad(grads: PyTree, set_to_none: bool = True) -> PyTree:
     Returns:
         A tree with the names of ``grads``.
 
+    Raises:
+        TypeError: a leaf is no array (JAX's own sentence).
+
     >>> import numpy as np
     >>> zero_grad({"w": np.ones(2), "b": None})
     {'w': None, 'b': None}

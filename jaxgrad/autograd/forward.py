@@ -103,6 +103,13 @@ class BackwardGraph:
     ``graph[key]`` is the same graph as seen from one of several outputs: the losses of a multi-task model share one
     graph, and each has its own backward. They also share its end: torch frees the part that the first backward went
     through, here the whole is freed, so retain it until the last.
+
+    >>> import jax.numpy as jnp
+    >>> out, graph = forward(lambda a: {"sum": a.sum(), "square": (a**2).sum()}, jnp.array([2.0, 3.0]))
+    >>> graph["square"].backward(retain_graph=True)
+    Array([4., 6.], dtype=...)
+    >>> graph["sum"].backward()
+    Array([1., 1.], dtype=...)
     """
 
     def __init__(self, plan: Plan, tree: Any, outputs: tuple[int, ...], saved: Saved) -> None:
@@ -146,6 +153,9 @@ class BackwardGraph:
         Returns:
             A tree like the parameters, each array with that axis, None where there is no gradient.
 
+        Raises:
+            RuntimeError: what ``backward`` raises; "If `is_grads_batched=True`, we interpret the first dimension ...".
+
         >>> import jax.numpy as jnp
         >>> _, graph = forward(lambda a: a**2, jnp.array([2.0, 3.0]))
         >>> graph.backward_batched(jnp.eye(2))
@@ -186,6 +196,15 @@ class BackwardGraph:
         What a compiled function returns is new memory, a parameter among the saved tensors too. To return the graph
         without a copy of the model, leave them out inside and put them back outside.
 
+        Args:
+            trees: trees of the very arrays that the graph was made from.
+
+        Returns:
+            A graph that cannot be gone through before ``restore``.
+
+        Raises:
+            RuntimeError: the graph was freed.
+
         >>> import jax.numpy as jnp
         >>> params = {"w": jnp.ones((8, 8))}
         >>> first = jax.jit(lambda p, x: forward(lambda p: ((x @ p["w"]) ** 2).sum(), p)[1].without(p))
@@ -196,7 +215,23 @@ class BackwardGraph:
         return BackwardGraph(self._plan, self._tree, self._outputs, self._saved.without(jax.tree.leaves(trees)))
 
     def restore(self, *trees: PyTree) -> "BackwardGraph":
-        """The graph with the arrays of ``trees`` put back where ``without`` left them out."""
+        """The graph with the arrays of ``trees`` put back where ``without`` left them out.
+
+        Args:
+            trees: the same trees, in the same order; the arrays may be others of the same shapes.
+
+        Returns:
+            A whole graph; used up is this one.
+
+        Raises:
+            RuntimeError: the graph was freed.
+
+        >>> import jax.numpy as jnp
+        >>> x = jnp.array([2.0, 3.0])
+        >>> _, graph = forward(lambda a: (a**2).sum(), x)
+        >>> graph.without(x).restore(x).backward()
+        Array([4., 6.], dtype=...)
+        """
         return BackwardGraph(self._plan, self._tree, self._outputs, self._saved.restore(jax.tree.leaves(trees)))
 
     def tree_flatten(self) -> tuple[tuple[Any], tuple[Any, ...]]:

@@ -24,6 +24,10 @@ def requires_grad(params: PyTree, where: Where, requires_grad: bool = True) -> P
         where: names, patterns, a predicate of name and leaf, or a mask.
         requires_grad: what is said of the leaves that match; of the others the opposite.
 
+    Returns:
+        A tree like ``params``. ``backward(..., inputs=mask)`` computes no gradient for a False, and a loss that
+        depends on such leaves alone does not require grad.
+
     Raises:
         KeyError: a name or pattern matches no leaf.
         RuntimeError: a leaf that should be trained is not floating point or complex.
@@ -47,6 +51,9 @@ def freeze(params: PyTree, where: Where) -> tuple[PyTree, PyTree]:
         params: any tree of arrays.
         where: names, patterns, a predicate of name and leaf, or a mask.
 
+    Returns:
+        ``(trained, frozen)``, both with the structure of ``params``.
+
     Raises:
         KeyError: a name or pattern matches no leaf.
 
@@ -64,6 +71,18 @@ def freeze(params: PyTree, where: Where) -> tuple[PyTree, PyTree]:
 def unfreeze(trained: PyTree, frozen: PyTree, where: Where) -> tuple[PyTree, PyTree]:
     """``requires_grad_(True)`` for the frozen leaves that match: the two trees anew.
 
+    Args:
+        trained: the first tree of ``freeze``.
+        frozen: the second.
+        where: names, patterns, a predicate of name and leaf, or a mask, over all parameters.
+
+    Returns:
+        ``(trained, frozen)``; leaves that were trained stay so.
+
+    Raises:
+        KeyError: a name or pattern matches no leaf.
+        ValueError: a leaf is in both trees.
+
     >>> unfreeze({"w": None, "b": 1.0}, {"w": 2.0, "b": None}, "w")
     ({'w': 2.0, 'b': 1.0}, {'w': None, 'b': None})
     """
@@ -73,6 +92,12 @@ def unfreeze(trained: PyTree, frozen: PyTree, where: Where) -> tuple[PyTree, PyT
 
 def merge(*trees: PyTree) -> PyTree:
     """The parameters in one tree again: for every name the one value that is not None.
+
+    Args:
+        trees: of the same structure, as ``freeze`` makes them.
+
+    Returns:
+        The tree, in the key order of the first; None where no tree has a value.
 
     Raises:
         ValueError: two trees have a value for one name.

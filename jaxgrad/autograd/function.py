@@ -142,8 +142,28 @@ class Function:
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Mirror of ``torch.autograd.function.once_differentiable``: a ``backward`` that may not be differentiated.
 
+    Args:
+        fn: the ``backward`` of a ``Function``.
+
+    Returns:
+        The same with gradients that refuse to be differentiated.
+
     Raises:
-        RuntimeError: when its gradients are differentiated.
+        RuntimeError: when they are: "trying to differentiate twice a function that was marked with
+            @once_differentiable".
+
+    >>> import jax.numpy as jnp
+    >>> class Double(Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return 2 * x
+    ...
+    ...     @staticmethod
+    ...     @once_differentiable
+    ...     def backward(ctx, grad_output):
+    ...         return 2 * grad_output
+    >>> float(jax.grad(Double.apply)(jnp.ones(())))
+    2.0
     """
 
     @functools.wraps(fn)

@@ -37,6 +37,7 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         TypeError: an argument or output that is no array.
         RuntimeError: a ``v`` that does not fit; what strict mode finds.
 
+    >>> import jax.numpy as jnp
     >>> vjp(lambda x: (x**2).sum(), jnp.array([1.0, 2.0]))[1].tolist()
     [2.0, 4.0]
     """
@@ -80,6 +81,7 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         TypeError: an argument or output that is no array.
         RuntimeError: a ``v`` that does not fit; what strict mode finds.
 
+    >>> import jax.numpy as jnp
     >>> jvp(lambda x: x**2, jnp.array([1.0, 2.0]), jnp.array([1.0, 1.0]))[1].tolist()
     [2.0, 4.0]
     """
@@ -113,6 +115,7 @@ def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         TypeError: an argument or output that is no array.
         RuntimeError: an output of several elements, a ``v`` that does not fit; what strict mode finds.
 
+    >>> import jax.numpy as jnp
     >>> vhp(lambda x: (x**3).sum(), jnp.array([1.0, 2.0]), jnp.array([1.0, 1.0]))[1].tolist()
     [6.0, 12.0]
     """
@@ -144,6 +147,7 @@ def hvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         TypeError: an argument or output that is no array.
         RuntimeError: an output of several elements, a ``v`` that does not fit; what strict mode finds.
 
+    >>> import jax.numpy as jnp
     >>> hvp(lambda x: (x**3).sum(), jnp.array([1.0, 2.0]), jnp.array([1.0, 1.0]))[1].tolist()
     [6.0, 12.0]
     """
@@ -189,6 +193,7 @@ def jacobian(
             one.
         NotImplementedError: forward mode without ``vectorize=True``, or with ``create_graph=True``.
 
+    >>> import jax.numpy as jnp
     >>> jacobian(lambda x: jnp.stack([x.sum(), x[0]]), jnp.array([1.0, 2.0])).tolist()
     [[1.0, 1.0], [1.0, 0.0]]
     """
@@ -255,6 +260,7 @@ def hessian(
         TypeError: an argument or output that is no array.
         RuntimeError: an output of several elements; what strict mode finds.
 
+    >>> import jax.numpy as jnp
     >>> hessian(lambda x: (x**3).sum(), jnp.array([1.0, 2.0])).tolist()
     [[6.0, 0.0], [0.0, 12.0]]
     """

@@ -29,6 +29,15 @@ _BEGIN, _END = "enable_grad", "end of enable_grad"
 def detach(tree: PyTree) -> PyTree:
     """Mirror of ``torch.Tensor.detach``: the same values without their history (``jax.lax.stop_gradient``).
 
+    Args:
+        tree: an array, or a tree of arrays.
+
+    Returns:
+        The same tree; nothing that is computed from it sends a gradient back.
+
+    Raises:
+        TypeError: a leaf that is no array (JAX's own sentence).
+
     >>> jax.grad(lambda x: x * detach(x))(3.0)
     Array(3., dtype=...)
     """
@@ -44,6 +53,12 @@ def no_grad(orig_func: F) -> F:
     Args:
         orig_func: any function of trees of arrays; it is traced.
 
+    Returns:
+        The function with the same values.
+
+    Raises:
+        NotImplementedError: an ``enable_grad`` inside of ``shard_map``, inside of this.
+
     >>> jax.grad(lambda x: x**2 + no_grad(lambda: x**3)())(2.0)
     Array(4., dtype=...)
     """
@@ -58,6 +73,9 @@ def inference_mode(mode: F) -> F:
 
     Args:
         mode: the function, as torch's argument is called; it is traced.
+
+    Returns:
+        The function with the same values.
 
     Raises:
         TypeError: a boolean was given: there is no mode to switch.
@@ -78,6 +96,12 @@ def enable_grad(orig_func: F) -> F:
     Args:
         orig_func: any function.
 
+    Returns:
+        The function with the same values.
+
+    Raises:
+        ValueError: in reverse mode, a ``lax.while_loop`` around it (JAX's own sentence; a ``scan`` has a backward).
+
     >>> def fn(x):
     ...     return no_grad(lambda: enable_grad(lambda: 5 * x)() * 1.0)(), no_grad(enable_grad(lambda: 5 * x))()
     >>> jax.jacrev(fn)(2.0)
@@ -97,6 +121,15 @@ def enable_grad(orig_func: F) -> F:
 
 def set_grad_enabled(mode: bool) -> Callable[[F], F]:
     """Mirror of ``torch.set_grad_enabled`` as a decorator: ``enable_grad`` or ``no_grad``.
+
+    Args:
+        mode: whether operations count; a Python value.
+
+    Returns:
+        The one or the other.
+
+    Raises:
+        jax.errors.TracerBoolConversionError: ``mode`` is traced; which operations count is known beforehand.
 
     >>> jax.grad(lambda x: x**2 + set_grad_enabled(False)(lambda: x**3)())(2.0)
     Array(4., dtype=...)

@@ -26,7 +26,12 @@ __all__ = ["ComputationalGraph", "Node", "SavedTensor", "computational_graph"]
 
 @dataclass(frozen=True)
 class ComputationalGraph:
-    """The graph of one call; ``print`` shows it as text."""
+    """The graph of one call, made by ``computational_graph``; ``print`` shows it as text.
+
+    >>> graph = computational_graph(lambda p: (p["w"] ** 2).sum(), {"w": jnp.ones(2)})
+    >>> graph.grad_fn, [node.name for node in graph.nodes], sorted(graph.leaves)
+    (<SumBackward0>, ['SumBackward0', 'PowBackward0', 'AccumulateGrad'], ['w'])
+    """
 
     outputs: tuple[Value, ...]
     """For every output its ``(grad_fn, output_nr)``; None for one that depends on no parameter."""
@@ -71,11 +76,25 @@ class ComputationalGraph:
         return text(self)
 
     def to_dot(self) -> str:
-        """The graph in Graphviz's language."""
+        """The graph in Graphviz's language.
+
+        Returns:
+            The text of a ``digraph``, for ``dot -Tsvg``.
+
+        >>> print(computational_graph(lambda p: p["w"].sum(), {"w": jnp.ones(2)}).to_dot().splitlines()[0])
+        digraph backward {
+        """
         return dot(self)
 
     def to_svg(self) -> str:
-        """A picture of the graph as SVG, laid out here: no program or font has to be installed."""
+        """A picture of the graph as SVG, laid out here: no program or font has to be installed.
+
+        Returns:
+            The text of the file.
+
+        >>> computational_graph(lambda p: p["w"].sum(), {"w": jnp.ones(2)}).to_svg()[:4]
+        '<svg'
+        """
         return svg(self)
 
 
@@ -97,6 +116,10 @@ def computational_graph(
 
     Returns:
         The graph.
+
+    Raises:
+        ValueError: two leaves have the same dotted name.
+        jax.errors.ConcretizationTypeError: ``fn`` looks at its values in Python, which tracing has not.
 
     >>> def loss(params, x):
     ...     return ((x @ params["w"] + params["b"]) ** 2).mean()

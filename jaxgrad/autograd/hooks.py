@@ -36,6 +36,9 @@ def register_hook(tensor: Array, *hooks: GradHook) -> Array:
         tensor: an array, an intermediate value or a parameter.
         hooks: each takes the gradient and returns a new one, or None.
 
+    Returns:
+        The array to go on with.
+
     Raises:
         RuntimeError: a hook returns another shape or dtype; ``tensor`` cannot have a gradient.
         TypeError: a hook returns what is not an array.

@@ -39,6 +39,10 @@ def register_forward_pre_hook(
     Returns:
         The model with the hook.
 
+    Raises:
+        AttributeError: "... has no attribute `...`", "`...` is not an nn.Module".
+        RuntimeError: with ``with_kwargs``, the hook returns something else than None or two values.
+
     >>> class Double(nnx.Module):
     ...     def __call__(self, x):
     ...         return 2 * x
@@ -58,6 +62,12 @@ def register_forward_hook(model: nnx.Module, name: str, hook: Callable[..., Any]
             new output, or None to keep it.
         with_kwargs: whether the hook sees the keyword arguments.
 
+    Returns:
+        The model with the hook.
+
+    Raises:
+        AttributeError: as for ``register_forward_pre_hook``.
+
     >>> class Double(nnx.Module):
     ...     def __call__(self, x):
     ...         return 2 * x
@@ -75,6 +85,13 @@ def register_full_backward_pre_hook(model: nnx.Module, name: str, hook: Callable
         name: dotted name of a sub-module; "" is the model itself.
         hook: gets the gradients of the outputs, a tuple, before the backward of the sub-module; returns new ones, or
             None to keep them.
+
+    Returns:
+        The model with the hook.
+
+    Raises:
+        RuntimeError: the hook returns another number of gradients, another shape or dtype.
+        AttributeError: as for ``register_forward_pre_hook``.
 
     >>> class Double(nnx.Module):
     ...     def __call__(self, x):
@@ -100,8 +117,12 @@ def register_full_backward_hook(model: nnx.Module, name: str, hook: Callable[...
             a floating point array; returns new gradients of the inputs, or None to keep them. A pure function, as
             for ``register_hook``; None in the tuple is no gradient, and leaves what is upstream without one.
 
+    Returns:
+        The model with the hook.
+
     Raises:
         RuntimeError: the hook returns another number of gradients, another shape or dtype.
+        AttributeError: as for ``register_forward_pre_hook``.
 
     >>> class Double(nnx.Module):
     ...     def __call__(self, x):

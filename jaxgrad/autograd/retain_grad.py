@@ -40,6 +40,9 @@ def retain_grad(tensor: Array, name: str) -> Array:
         tensor: a floating point or complex array.
         name: unique within the loss function.
 
+    Returns:
+        The array.
+
     Raises:
         RuntimeError: the value cannot have a gradient.
 

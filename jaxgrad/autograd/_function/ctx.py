@@ -54,8 +54,16 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep arrays (or None) for ``backward``; anything else is set as an attribute.
 
+        Args:
+            tensors: inputs or outputs where second derivatives are wanted; whatever the backward needs.
+
         Raises:
             TypeError: an argument is not an array.
+
+        >>> ctx = FunctionCtx()
+        >>> ctx.save_for_backward(np.ones(2))
+        >>> ctx.saved_tensors
+        (array([1., 1.]),)
         """
         for i, tensor in enumerate(tensors):
             if tensor is not None and not is_tensor(tensor):
@@ -69,7 +77,14 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Keep arrays (or None) for ``jvp``."""
+        """Keep arrays (or None) for ``jvp``, where they are ``saved_tensors``.
+
+        Args:
+            tensors: whatever the ``jvp`` needs.
+
+        Raises:
+            AssertionError: "save_for_forward expects all arguments to be tensors; ...".
+        """
         if not all(tensor is None or is_tensor(tensor) for tensor in tensors):
             raise AssertionError(
                 "save_for_forward expects all arguments to be tensors; you should "
@@ -83,7 +98,14 @@ class FunctionCtx:
         return self.to_save
 
     def mark_non_differentiable(self, *args: Any) -> None:
-        """Outputs through which no gradient flows; ``backward`` still gets a zero for each of them."""
+        """Outputs through which no gradient flows; ``backward`` still gets a zero for each of them.
+
+        Args:
+            args: the very arrays that ``forward`` returns.
+
+        Raises:
+            TypeError: an argument is not an array.
+        """
         for i, arg in enumerate(args):
             if not is_tensor(arg):
                 raise TypeError(
@@ -107,7 +129,11 @@ class FunctionCtx:
         )
 
     def set_materialize_grads(self, value: bool) -> None:
-        """False: an output that nothing depends on hands None to ``backward`` instead of zeros."""
+        """Whether an output that nothing depends on hands zeros to ``backward``, or None.
+
+        Args:
+            value: True is the default; False hands None.
+        """
         self.materialize_grads = value
 
     def for_forward(self) -> "FunctionCtx":

@@ -4,7 +4,11 @@ from typing import Any
 
 
 class GradcheckError(RuntimeError):
-    """Raised by ``gradcheck`` and ``gradgradcheck``, after ``torch.autograd.gradcheck.GradcheckError``."""
+    """Raised by ``gradcheck`` and ``gradgradcheck``, after ``torch.autograd.gradcheck.GradcheckError``.
+
+    >>> issubclass(GradcheckError, RuntimeError)
+    True
+    """
 
 
 ONE_DIRECTION = "Expected at least one of check_forward_ad or check_backward_ad to be True"

@@ -29,6 +29,10 @@ class Node:
 
     Nodes are compared by identity: an array that is used twice has one node, which appears twice among
     ``next_functions``.
+
+    >>> node = Node("SumBackward0", ((Node("AccumulateGrad", variable="w"), 0),))
+    >>> node, node.next_functions
+    (<SumBackward0>, ((<AccumulateGrad>, 0),))
     """
 
     name: str
