@@ -4,6 +4,7 @@ A model is a function of a library: ``build(lib)`` uses ``lib.nn``, ``lib.F``, `
 ``lib.noise``, and nothing that the two do not share.
 """
 
+import contextlib
 from types import SimpleNamespace
 
 import jax
@@ -101,10 +102,21 @@ def train_here(build, criterion, batches, optimizer, steps, seed):
     return {**state.params, **(state.buffers or {})}, losses, np.asarray(after), start
 
 
+@contextlib.contextmanager
+def float64_in_every_thread():
+    """``jax.enable_x64`` holds for one thread, and a draw that asks the host may run in another."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
 def compare(build, criterion, batches, optimizer=("Adam", {"lr": 1e-2}), steps=20, seed=0):
     """Every parameter and buffer within 1e-9 of torch's, losses too, and the same random numbers come next."""
     theirs, their_losses, their_next, begin = train_in_torch(build, criterion, batches, optimizer, steps, seed)
-    with jax.enable_x64(True):
+    with float64_in_every_thread():
         ours, losses, next_numbers, start = train_here(build, criterion, batches, optimizer, steps, seed)
         assert {name for name in begin if name in ours} == set(ours)
         for name, value in start.items():
