@@ -113,7 +113,7 @@ def translator(lib):
             super().__init__()
             self.source = lib.nn.Embedding(WORDS, 8, **lib.rngs)
             self.target = lib.nn.Embedding(WORDS, 8, **lib.rngs)
-            self.transformer = lib.nn.Transformer(8, 2, 2, 2, 12, 0.2, batch_first=True, **lib.rngs)
+            self.transformer = lib.nn.Transformer(8, 2, 1, 1, 12, 0.2, batch_first=True, **lib.rngs)
             self.out = lib.nn.Linear(8, WORDS, **lib.rngs)
 
         def forward(self, source, target, padding, causal):
