@@ -92,7 +92,7 @@ def check(ours, theirs, params, given, hx, packed_as=None):
         np.testing.assert_allclose(mine, yours.detach().numpy(), rtol=1e-10, atol=1e-13)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_any_configuration(data):
     with jax.enable_x64(True):
@@ -144,6 +144,30 @@ def test_dropout_behind_a_batch_first_lstm(x64):
     expected = theirs(torch.tensor(x)).detach().numpy()
     out, _ = func.functional_call(ours, {}, x, training=True, generator=random.manual_seed(1), has_aux=True)
     np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
+def test_forward_mode_and_second_derivatives(name, x64):
+    ours, theirs, params = both(name, (2, 3), {})
+    x = np.random.default_rng(0).standard_normal((4, 2, 2))
+
+    def loss(params, x):
+        return jnp.sum(jnp.sin(func.functional_call(ours, params, x)[0]))
+
+    def penalty(params, x):
+        return sum(jnp.sum(g**2) for g in jax.tree.leaves(jax.grad(loss, argnums=(0, 1))(params, x)))
+
+    leaf = torch.tensor(x, requires_grad=True)
+    leaves = [*theirs.parameters(), leaf]
+    first = torch.autograd.grad(theirs(leaf)[0].sin().sum(), leaves, create_graph=True)
+    second = torch.autograd.grad(sum((g**2).sum() for g in first), leaves)
+    mine = jax.jit(jax.grad(penalty, argnums=(0, 1)))(params, jnp.asarray(x))
+    for (key, _), reference in zip(theirs.named_parameters(), second, strict=False):
+        np.testing.assert_allclose(mine[0][key], reference.numpy(), rtol=1e-8, atol=1e-11, err_msg=key)
+    np.testing.assert_allclose(mine[1], second[-1].numpy(), rtol=1e-8, atol=1e-11)
+    forward = jax.jit(jax.jacfwd(loss))(params, jnp.asarray(x))
+    for (key, _), reference in zip(theirs.named_parameters(), first, strict=False):
+        np.testing.assert_allclose(forward[key], reference.detach().numpy(), rtol=1e-9, atol=1e-12, err_msg=key)
 
 
 def test_packing_is_torchs():

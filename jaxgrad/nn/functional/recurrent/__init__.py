@@ -4,6 +4,6 @@ Torch keeps these behind its modules, so they have no address of their own; the 
 """
 
 from jaxgrad.nn.functional.recurrent.stack import recurrent
-from jaxgrad.nn.functional.recurrent.steps import STEPS, Weights, step
+from jaxgrad.nn.functional.recurrent.steps import STEPS, Weights, from_input, step
 
-__all__ = ["STEPS", "Weights", "recurrent", "step"]
+__all__ = ["STEPS", "Weights", "from_input", "recurrent", "step"]

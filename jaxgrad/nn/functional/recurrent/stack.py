@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.recurrent.steps import STEPS, State, Weights, from_input
+from jaxgrad.nn.functional.recurrent.steps import State, Weights
+from jaxgrad.nn.functional.recurrent.through_time import through_time
 
 
 def recurrent(
@@ -37,35 +37,17 @@ def recurrent(
     """
     directions = 2 if bidirectional else 1
     layers = len(weights) // directions
+    mask = None if running is None else jnp.asarray(running)
     last: list[State] = []
     for layer in range(layers):
         outputs = []
         for direction in range(directions):
             place = layer * directions + direction
             start = tuple(each[place] for each in state)
-            output, end = _scan(mode, weights[place], x, start, direction == 1, running)
+            output, end = through_time(mode, weights[place], x, start, mask, direction == 1)
             outputs.append(output)
             last.append(end)
         x = outputs[0] if directions == 1 else jnp.concatenate(outputs, axis=-1)
         if between is not None and layer < layers - 1:
             x = between(x)
     return x, tuple(jnp.stack(each) for each in zip(*last, strict=True))
-
-
-def _scan(
-    mode: str, weights: Weights, x: Array, start: State, reverse: bool, running: np.ndarray | None
-) -> tuple[Array, State]:
-    if x.shape[0] == 0:
-        return jnp.zeros((0, *start[0].shape), x.dtype), start
-    step = STEPS[mode]
-
-    def advance(state: State, inputs: tuple[Array, Array | None]) -> tuple[State, Array]:
-        a, runs = inputs
-        after = step(weights, a, state)
-        if runs is not None:
-            after = tuple(jnp.where(runs[:, None], new, old) for new, old in zip(after, state, strict=True))
-        return after, after[0]
-
-    mask = None if running is None else jnp.asarray(running)
-    end, output = jax.lax.scan(advance, start, (from_input(weights, x), mask), reverse=reverse)
-    return output, end
