@@ -72,7 +72,7 @@ def scaled_dot_product_attention(
     factor = 1 / math.sqrt(q.shape[-1]) if scale is None and q.shape[-1] else (1.0 if scale is None else scale)
     scores = _product(q * factor, jnp.swapaxes(k, -1, -2))
     if is_causal:
-        scores = jnp.where(_causal(scores.shape), scores, -jnp.inf)
+        mask = jnp.tri(*scores.shape[-2:], dtype=bool)
     if mask is not None:
         scores = _masked(scores, mask)
     weights = safe_softmax(scores)
@@ -83,14 +83,25 @@ def scaled_dot_product_attention(
     return output if generator is None else (output, generator)
 
 
+@jax.custom_jvp
 def safe_softmax(scores: Array) -> Array:
-    """Softmax over the last axis that is 0 in a row of nothing but minus infinities."""
+    """Softmax over the last axis that is 0 in a row of nothing but minus infinities.
+
+    >>> safe_softmax(jnp.array([[0.0, 0.0], [-jnp.inf, -jnp.inf]])).tolist()
+    [[0.5, 0.5], [0.0, 0.0]]
+    """
     if scores.shape[-1] == 0:
         return scores
-    top = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
-    e = jnp.exp(scores - jnp.where(jnp.isneginf(top), 0, top))
-    total = jnp.sum(e, axis=-1, keepdims=True)
-    return e / jnp.where(total == 0, 1, total)
+    top = jnp.maximum(jnp.max(scores, axis=-1, keepdims=True), jnp.finfo(scores.dtype).min)
+    e = jnp.exp(scores - top)
+    return e / jnp.maximum(jnp.sum(e, axis=-1, keepdims=True), 1)  # the greatest alone contributes 1
+
+
+@safe_softmax.defjvp
+def _safe_softmax_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    weights = safe_softmax(*primals)
+    weighted = weights * tangents[0]
+    return weights, weighted - weights * jnp.sum(weighted, axis=-1, keepdims=True)
 
 
 def _product(a: Array, b: Array) -> Array:
@@ -110,15 +121,12 @@ def _product(a: Array, b: Array) -> Array:
 
 
 def _masked(scores: Array, mask: Array) -> Array:
+    """Scores and mask added; a mask of booleans adds minus infinity where it is False."""
+    if mask.dtype == jnp.bool_:
+        mask = jnp.where(mask, jnp.zeros((), scores.dtype), -jnp.inf)
     shape = broadcast_shape(scores, mask)
     scores, mask = jnp.broadcast_to(scores, shape), jnp.broadcast_to(mask, shape)
-    if mask.dtype == jnp.bool_:
-        return jnp.where(mask, scores, -jnp.inf)
     return scores + mask.astype(scores.dtype)
-
-
-def _causal(shape: tuple[int, ...]) -> Array:
-    return jnp.broadcast_to(jnp.tri(*shape[-2:], dtype=bool), shape)
 
 
 def _grouped(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
