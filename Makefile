@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint format clean
+.PHONY: help run test test-fast test-all test-matrix lint format clean
 
 help:  ## name the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test-fast: $(READY)  ## the same without the long sweeps
 
 test-all: test  ## `make test`, and after it what is too long for every day: whole databases, whole models, kills
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m exhaustive
+
+test-matrix: $(READY)  ## the tests on Python 3.11 to 3.13, with the oldest and the newest JAX supported
+	$(BIN)/nox
 
 lint: $(READY)  ## style, format, types, and the import contract
 	$(BIN)/ruff check

@@ -151,8 +151,18 @@ def survives(path: Path, tree: ast.Module, tests: list[str], timeout: float) -> 
         sys.meta_path.insert(0, Loader(name, path, tree))
         import pytest
 
-        options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "-m", "not slow and not exhaustive"]
-        os._exit(int(pytest.main([*options, *tests, *([str(path)] if path.name != "__init__.py" else [])])))
+        options = [
+            "-x",
+            "-q",
+            "-n0",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+            "-m",
+            "not slow and not exhaustive",
+        ]
+        os._exit(int(pytest.main([*options, *tests])))
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -173,8 +183,7 @@ def main() -> None:
     parser.add_argument("tests", nargs="+")
     options = parser.parse_args()
 
-    import hypothesis  # noqa: F401  # what every mutant needs, imported once
-    import jax  # noqa: F401
+    import jax  # noqa: F401  # what every mutant needs, imported once
     import numpy  # noqa: F401
     import optax  # noqa: F401
     import pytest  # noqa: F401
@@ -184,6 +193,8 @@ def main() -> None:
     files = [target] if target.is_file() else sorted(target.rglob("*.py"))
     everything = [(path, *mutant) for path in files for mutant in mutants(path)]
     chosen = random.Random(options.seed).sample(everything, min(options.sample, len(everything)))
+    if not survives(files[0], ast.parse(files[0].read_text()), options.tests, options.timeout):
+        sys.exit("the tests fail on the library as it is")
     alive = []
     for path, number, change, words in sorted(chosen, key=lambda each: (each[0], each[1])):
         if survives(path, mutated(path, number, change), options.tests, options.timeout):

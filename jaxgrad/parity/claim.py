@@ -12,7 +12,16 @@ from jaxgrad.parity.measure import distance, noise_ratio
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judged claim: the measured figure, the same in words, and whether the claim holds."""
+    """A judged claim.
+
+    Attributes:
+        figure: what was measured; None where nothing is a number.
+        words: the same in words.
+        ok: whether the claim holds.
+
+    >>> Verdict(1e-3, "1.0e-03 relative", False).ok
+    False
+    """
 
     figure: float | None
     words: str
@@ -20,7 +29,11 @@ class Verdict:
 
 
 class Claim(Protocol):
-    """Judges one named result."""
+    """Judges one named result: anything with this method is a claim.
+
+    >>> Exact().judge("a", "a").ok
+    True
+    """
 
     def judge(self, ours: Any, theirs: Any, truth: Any = None) -> Verdict:
         """The verdict on ``ours`` against ``theirs`` (and ``truth``, the reference in float64)."""
@@ -53,6 +66,10 @@ class Exact:
 class Relative:
     """The error relative to the norm (or to the distance moved, from ``start``) is at most ``bound``.
 
+    Attributes:
+        bound: the greatest error that is allowed.
+        start: where both began, or None.
+
     >>> import numpy as np
     >>> Relative(1e-10).judge(np.float64(1.0), np.float64(1.0 + 1e-15)).ok
     True
@@ -71,6 +88,9 @@ class Relative:
 @dataclass(frozen=True)
 class Noise:
     """In float32: at most ``bound`` times as far from the float64 reference as the reference's own float32 is.
+
+    Attributes:
+        bound: the greatest ratio that is allowed.
 
     >>> import numpy as np
     >>> Noise().judge(np.float32(1.0), np.float32(1.0), np.float64(1.0 + 1e-8)).ok

@@ -35,6 +35,14 @@ from jaxgrad.random.generator import Generator
 def rand(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
     """Uniform on [0, 1): ``torch.rand(shape)``, bit for bit. See :func:`uniform`.
 
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size.
+        dtype: float32, float64, bfloat16 or float16.
+
+    Returns:
+        The values, and the generator after them.
+
     >>> from jaxgrad import random
     >>> value, generator = random.rand(random.manual_seed(0), 3)
     >>> print(value)
@@ -82,6 +90,14 @@ def uniform(
 def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
     """Standard normal: ``torch.randn(shape)``, bit for bit. See :func:`normal`.
 
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size.
+        dtype: float32, float64, bfloat16 or float16.
+
+    Returns:
+        The values, and the generator after them.
+
     >>> from jaxgrad import random
     >>> value, generator = random.randn(random.manual_seed(0), 3)
     >>> print(value)
@@ -111,6 +127,9 @@ def normal(
         mean, std: numbers, or arrays of one floating dtype. No gradient flows to them, as in torch.
         dtype: float32, float64, bfloat16 or float16; by default float32, or what the array of means (deviations)
             has.
+
+    Returns:
+        The values, and the generator after them.
 
     Raises:
         RuntimeError: ``normal expects std >= 0.0, but found std -1`` (under jit it comes from the callback).
@@ -178,6 +197,15 @@ def exponential(
 ) -> tuple[Array, Generator]:
     """Exponential: ``torch.empty(shape).exponential_(lambd)``, bit for bit: -log(1 - u) / lambd.
 
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size.
+        lambd: the rate.
+        dtype: float32, float64, bfloat16 or float16.
+
+    Returns:
+        The values, and the generator after them.
+
     Raises:
         RuntimeError: ``exponential_ expects lambda > 0.0, but found lambda=0``.
 
@@ -198,6 +226,15 @@ def log_normal(
 ) -> tuple[Array, Generator]:
     """Log-normal: ``torch.empty(shape).log_normal_(mean, std)``, bit for bit: exp of a normal.
 
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size.
+        mean, std: of the logarithm.
+        dtype: float32, float64, bfloat16 or float16.
+
+    Returns:
+        The values, and the generator after them.
+
     Raises:
         RuntimeError: ``log_normal_ expects std > 0.0, but found std=0``.
 
@@ -217,6 +254,15 @@ def cauchy(
     generator: Generator, shape: Shape | int, median: float = 0.0, sigma: float = 1.0, *, dtype: Any = jnp.float32
 ) -> tuple[Array, Generator]:
     """Cauchy: ``torch.empty(shape).cauchy_(median, sigma)``, bit for bit: median + sigma tan(pi (u - 1/2)).
+
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size.
+        median, sigma: middle and half-width.
+        dtype: float32, float64, bfloat16 or float16.
+
+    Returns:
+        The values, and the generator after them.
 
     Raises:
         RuntimeError: ``cauchy_ expects sigma > 0.0, but found sigma=0``.

@@ -105,6 +105,12 @@ def random_(
         from_, to: as in torch, where one bound alone is the upper one.
         dtype: boolean, integer or floating.
 
+    Returns:
+        The values, and the generator after them.
+
+    Raises:
+        RuntimeError: as :func:`randint`, and for ``random_(g, shape, -2**63, None)`` in a dtype that torch refuses.
+
     >>> from jaxgrad import random
     >>> value, generator = random.random_(random.manual_seed(0), 3, dtype="int8")
     >>> print(value)
@@ -133,6 +139,12 @@ def randperm(generator: Generator, n: int, *, dtype: Any = None) -> tuple[Array,
         generator: where the stream stands.
         n: how many; below 214,748,364 under jit.
         dtype: by default int64, or int32 with JAX's 64-bit mode off.
+
+    Returns:
+        The permutation (n,), and the generator after it.
+
+    Raises:
+        RuntimeError: ``n`` is negative, or does not fit into the dtype.
 
     >>> from jaxgrad import random
     >>> value, generator = random.randperm(random.manual_seed(0), 5)
@@ -169,6 +181,9 @@ def bernoulli(
         shape: sizes, or one size; None with an array p, whose shape is meant.
         p: a number, or an array that broadcasts to ``shape``.
         dtype: any; by default float32, or what the array p has.
+
+    Returns:
+        The values, and the generator after them.
 
     Raises:
         RuntimeError: ``bernoulli_ expects p to be in [0, 1], but got p=1.5`` (a traced p cannot be checked).
@@ -209,6 +224,15 @@ def geometric(
 ) -> tuple[Array, Generator]:
     """Trials up to the first success: ``torch.empty(shape).geometric_(p)``, bit for bit: ceil(log u / log(1 - p)).
 
+    Args:
+        generator: where the stream stands.
+        shape: sizes, or one size.
+        p: the probability of success in one trial.
+        dtype: integer or floating.
+
+    Returns:
+        The values, and the generator after them.
+
     Raises:
         RuntimeError: ``geometric_ expects p to be in (0, 1), but got p=1``.
 
@@ -228,6 +252,13 @@ def poisson(generator: Generator, input: Array) -> tuple[Array, Generator]:
     """Poisson counts of the rates in ``input``, in its dtype: ``torch.poisson(input)``, bit for bit.
 
     How many words a count takes is itself random, so under jit the program calls back to the host.
+
+    Args:
+        generator: where the stream stands.
+        input: rates, of a floating dtype; what does not fit into 64 bits overflows as torch's.
+
+    Returns:
+        Counts in the shape and dtype of ``input``, and the generator after them.
 
     Raises:
         RuntimeError: ``invalid Poisson rate, expected rate to be non-negative``.

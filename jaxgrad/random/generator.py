@@ -37,6 +37,9 @@ class Generator:
         fresh: int32 (), 1 until the first word is drawn (torch's state bytes tell the difference).
         cached: uint32 (2,), bits of the float64 second normal of the last scalar pair, as (high, low).
         has_cached: int32 (), 1 if that normal is still to be handed out.
+
+    >>> manual_seed(3)
+    Generator(initial_seed=3, position=624)
     """
 
     seed_words: Any
@@ -170,6 +173,9 @@ def manual_seed(seed: int) -> Generator:
         seed: any integer in [-2**63, 2**64 - 1]; a negative one stands for 2**64 + seed. Only the low 32 bits
             choose the stream, all 64 are reported by ``initial_seed()``.
 
+    Returns:
+        The generator at the beginning of the stream.
+
     Raises:
         ValueError: ``Overflow when unpacking long long``, outside that range.
         TypeError: the seed is traced; a stream is chosen before tracing.
@@ -191,12 +197,24 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> tuple[int, Generator]:
-    """``(value, generator)`` from the operating system's entropy, as ``torch.seed()``."""
+    """``(value, generator)`` from the operating system's entropy, as ``torch.seed()``.
+
+    >>> value, generator = seed()
+    >>> generator.initial_seed() == value
+    True
+    """
     return unseeded().seed()
 
 
 def unseeded() -> Generator:
-    """Where ``torch.Generator()`` stands before any seeding: the stream of 67280421310721."""
+    """Where ``torch.Generator()`` stands before any seeding: the stream of 67280421310721.
+
+    Returns:
+        The generator at the beginning of that stream.
+
+    >>> unseeded()
+    Generator(initial_seed=67280421310721, position=624)
+    """
     return manual_seed(_UNSEEDED)
 
 
@@ -205,6 +223,9 @@ def from_state(state: Any) -> Generator:
 
     Args:
         state: 5,056 bytes: ``bytes``, a uint8 array, or the ByteTensor of ``torch.get_rng_state()``.
+
+    Returns:
+        The generator, equal to the one whose state it was.
 
     Raises:
         TypeError: ``RNG state must be a torch.ByteTensor``.

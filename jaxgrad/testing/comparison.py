@@ -67,11 +67,8 @@ def assert_close(
     """
     del check_layout
     if (rtol is None) != (atol is None):
-        given, missing = ("atol", "rtol") if rtol is None else ("rtol", "atol")
-        raise ValueError(
-            f"Both 'rtol' and 'atol' must be either specified or unspecified, "
-            f"but got only {given} ({missing} is missing)"
-        )
+        missing = "rtol" if rtol is None else "atol"
+        raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
     if check_stride:
         raise ValueError("check_stride=True has no meaning here: JAX arrays have no strides")
 

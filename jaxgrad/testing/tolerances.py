@@ -20,6 +20,12 @@ def default_tolerances(*inputs: Any) -> tuple[float, float]:
 
     Integers and booleans compare exactly.
 
+    Args:
+        *inputs: arrays, numbers, or what names a dtype.
+
+    Returns:
+        The relative and the absolute tolerance.
+
     >>> default_tolerances(np.float32(1.0))
     (1.3e-06, 1e-05)
     >>> default_tolerances(np.float64(1.0), jnp.bfloat16)

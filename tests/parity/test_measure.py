@@ -61,3 +61,25 @@ def test_text_is_compared_exactly():
     assert Exact().judge("yes", "yes").ok
     assert not Exact().judge("yes", "no").ok
     assert not Exact().judge("yes", None).ok
+
+
+def test_norms_are_euclidean():
+    moved = distance(np.array([4.0, 3.0]), np.zeros(2), start=np.array([5.0, -12.0]))
+    assert moved.absolute == 4.0 and moved.relative == pytest.approx(5.0 / 13.0, rel=1e-12)
+    assert distance(np.array([3.0 + 4.0j, 12.0]), np.zeros(2), start=np.ones(2)).absolute == 12.0
+    assert distance(np.array([1.0 + 5.0j]), np.array([1.0 + 1.0j])).absolute == 4.0
+
+
+def test_ulps_are_those_of_what_differs():
+    one = np.ones(2, np.float32)
+    above = np.array([1.0, np.nextafter(np.float32(1), np.float32(2))], np.float32)
+    assert distance(above, one).ulp == 1 and distance(one, one).ulp == 0
+    assert distance(above, one.astype(np.float64)).ulp is None
+    nan = np.float32([np.nan, 1.0])
+    assert distance(nan, -nan * np.float32([1, -1])).ulp == 0  # two nan of other bits are equal
+
+
+def test_distances_start_where_they_are_told():
+    ours, theirs, start = {"w": np.array([1.5])}, {"w": np.array([2.0])}, {"w": np.array([1.0])}
+    assert distances(ours, theirs)["w"].relative == 0.25
+    assert distances(ours, theirs, start)["w"].relative == 0.5

@@ -84,7 +84,7 @@ def test_integers_compare_exactly():
 
 def test_options():
     x = np.float32(1.0)
-    with pytest.raises(ValueError, match="Both 'rtol' and 'atol' must be either specified or unspecified"):
+    with pytest.raises(ValueError, match="Both 'rtol' and 'atol' must be either specified or omitted"):
         assert_close(x, x, rtol=0.1)
     with pytest.raises(ValueError, match="check_stride"):
         assert_close(x, x, check_stride=True)

@@ -29,6 +29,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Args:
         batch: samples, all of one structure.
 
+    Returns:
+        The structure of one sample, with a batch axis before every array.
+
     Raises:
         RuntimeError: ``stack expects each tensor to be equal size, ...``, or
             ``each element in list of batch should be of equal size``.
@@ -70,6 +73,12 @@ def default_convert(data: Any) -> Any:
     """Mirror of ``torch.utils.data.default_convert``: arrays anywhere in a sample become numpy arrays.
 
     It stands in for collation where batches are not formed by the loader (``batch_size=None``).
+
+    Args:
+        data: a sample.
+
+    Returns:
+        The sample with numpy arrays where torch has tensors.
 
     >>> default_convert({"x": np.float32(1), "y": (1, "a")})
     {'x': array(1., dtype=float32), 'y': [1, 'a']}

@@ -47,6 +47,12 @@ class IterableDataset(Dataset, Iterable[Any]):
 
     Subclasses define ``__iter__``. With workers each one iterates over its own copy; ``get_worker_info()`` tells a
     copy which one it is.
+
+    >>> class Countdown(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([3, 2, 1])
+    >>> list(Countdown() + Countdown())
+    [3, 2, 1, 3, 2, 1]
     """
 
     def __add__(self, other: Any) -> "ChainDataset":  # type: ignore[override]
@@ -143,6 +149,9 @@ def _read_many(dataset: Any, indices: list[Any]) -> list[Any]:
 class ConcatDataset(Dataset):
     """Datasets one after another; mirror of ``torch.utils.data.ConcatDataset``.
 
+    Args:
+        datasets: each with a length.
+
     Raises:
         AssertionError: there is no dataset, or one of them is a stream.
         ValueError: ``absolute value of index should not exceed dataset length``.
@@ -178,8 +187,17 @@ class ConcatDataset(Dataset):
 class ChainDataset(IterableDataset):
     """Streams one after another; mirror of ``torch.utils.data.ChainDataset``.
 
+    Args:
+        datasets: streams.
+
     Raises:
         AssertionError: ``ChainDataset only supports IterableDataset``, when it is iterated over or measured.
+
+    >>> class Two(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter("ab")
+    >>> list(ChainDataset([Two(), Two()]))
+    ['a', 'b', 'a', 'b']
     """
 
     def __init__(self, datasets: Iterable[Any]):

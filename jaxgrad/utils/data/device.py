@@ -111,6 +111,9 @@ class StackedEpoch(NamedTuple):
         batches: one array (steps, batch size, ...) for each tensor of the dataset.
         rest: one array (samples, ...) each for the last batch if it is smaller; None if there is none.
         epoch: which order it is; the ``after`` of the next one.
+
+    >>> StackedEpoch._fields
+    ('batches', 'rest', 'epoch')
     """
 
     batches: tuple[Array, ...]
@@ -127,6 +130,9 @@ def stacked_epoch(loader: DataLoader, generator: T, after: Epoch | None = _UNSAI
         loader: of a :class:`TensorDataset`, or subsets of one, of JAX arrays (numpy arrays work too, but are sent
             anew each time), without workers and with the default collation.
         generator, after: as in :meth:`DataLoader.epoch`.
+
+    Returns:
+        The epoch as arrays, and the generator (or its carrier) after it.
 
     Raises:
         TypeError: the dataset is not made of arrays, or the loader collates by itself.

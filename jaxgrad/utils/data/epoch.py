@@ -50,6 +50,12 @@ class Epoch:
         base_seed: worker w is seeded with ``base_seed + w``.
         own: how the loader's and the sampler's own generators, if any, stand after this epoch.
         position: how many batches were handed out.
+
+    >>> from jaxgrad import random
+    >>> from jaxgrad.utils.data import DataLoader
+    >>> batches, generator = DataLoader(range(3), batch_size=2).epoch(random.manual_seed(0))
+    >>> next(batches).tolist(), batches.position, len(batches)
+    ([0, 1], 1, 2)
     """
 
     def __init__(

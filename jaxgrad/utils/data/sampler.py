@@ -145,6 +145,9 @@ class _RandomlyDrawn(Sampler):
 class SequentialSampler(Sampler):
     """Always in the same order; mirror of ``torch.utils.data.SequentialSampler``.
 
+    Args:
+        data_source: anything with a length.
+
     >>> list(SequentialSampler("abc"))
     [0, 1, 2]
     """
@@ -236,6 +239,10 @@ class SubsetRandomSampler(_RandomlyDrawn):
     """Given indices, shuffled; mirror of ``torch.utils.data.SubsetRandomSampler``.
 
     It draws its permutation from the global generator itself, or from its own.
+
+    Args:
+        indices: a sequence of indices.
+        generator: the start of the sampler's own stream.
 
     >>> from jaxgrad import random
     >>> SubsetRandomSampler([10, 20, 30]).draw(random.manual_seed(0))[0]

@@ -34,6 +34,9 @@ class _Process:
 def get_worker_info() -> WorkerInfo | None:
     """Mirror of ``torch.utils.data.get_worker_info``: in a worker process what it is, in the main process None.
 
+    Returns:
+        Number, count, seed and dataset of this worker, or None.
+
     >>> get_worker_info() is None
     True
     """
