@@ -178,6 +178,8 @@ def _header(source: Source) -> tuple[dict[str, _Entry], dict[str, str], int]:
     """Entries (dtype, shape, begin, end), metadata, and where the data begins."""
     if source.size < 8:
         refuse("Error while deserializing header: header too small", got=f"{source.size} bytes")
+    if source.bytes_at(0, 4) == b"PK\x03\x04":
+        refuse("this is a zip archive and not a safetensors file", remedy="serialization.read_torch(path)")
     length = int.from_bytes(source.bytes_at(0, 8), "little")
     if length > _LONGEST_HEADER:
         refuse("Error while deserializing header: header too large", got=f"{length} bytes")

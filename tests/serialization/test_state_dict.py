@@ -193,3 +193,39 @@ def test_tensors_of_torch_are_taken_too():
         theirs = torch.nn.Linear(2, 2, dtype=torch.float64)
         params, _ = load_state_dict(wide, {"weight": theirs.weight.t(), "bias": theirs.bias})
         assert np.array_equal(params["weight"], theirs.weight.detach().numpy().T)
+
+
+MODULES = {
+    "Conv2d": (2, 3, 3),
+    "BatchNorm2d": (3,),
+    "InstanceNorm1d": (3, 1e-5, 0.1, True, True),
+    "GroupNorm": (2, 4),
+    "LSTM": (3, 4, 2),
+    "MultiheadAttention": (4, 2),
+    "TransformerEncoderLayer": (4, 2, 8),
+    "Embedding": (5, 3),
+    "PReLU": (),
+    "Bilinear": (2, 3, 4),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_have_torchs_keys(name):
+    """Every tensor of torch's module, under its key, in its place."""
+    if not hasattr(nn, name):
+        pytest.skip(f"there is no nn.{name} yet")
+    reference = getattr(torch.nn, name)(*MODULES[name])
+    with torch.no_grad():
+        for value in reference.state_dict().values():
+            value.add_(1)
+    maker = getattr(nn, name)
+    try:
+        model = maker(*MODULES[name], rngs=nn.Rngs(random.manual_seed(0)))
+    except TypeError:
+        model = maker(*MODULES[name])
+    file = io.BytesIO(torch_bytes(reference.state_dict()))
+    params, buffers = load_torch(file, model)
+    ours = state_dict(model, params, buffers)
+    assert list(ours) == list(reference.state_dict())
+    for key, value in reference.state_dict().items():
+        assert np.array_equal(ours[key], value.numpy()) and ours[key].dtype.name == str(value.dtype)[6:]
