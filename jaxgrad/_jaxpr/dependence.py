@@ -6,11 +6,13 @@ here carry sets of leaves from operands to results, at trace time only. A result
 ends the chain, as do ``stop_gradient`` and the predicate of a branch; a product with zero does not. A branch or loop
 whose path is not known before it runs counts with everything it may touch.
 
-The two sets differ where a rule of somebody's own returns None: the result requires grad, and no gradient arrives.
+The sets differ where a rule of somebody's own returns None: the result requires grad, and no gradient arrives. A None
+goes on through operations as None; an ``autograd.Function`` makes zeros of it, as torch's do, and its rule makes
+gradients of these.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._jaxpr.bodies import Kind, body_of, branches_of, kind_of, scan_parts, while_parts
-from jaxgrad._jaxpr.rules import gradients_of_rule
+from jaxgrad._jaxpr.rules import gradients_of_rule, makes_zeros
 from jaxgrad._jaxpr.unstable import HI_CALL, Jaxpr, JaxprEqn, Literal
 
 Leaves = int
@@ -30,13 +32,15 @@ class Reach:
     """The leaves behind a value; false where there are none.
 
     >>> Reach.leaf(0) | Reach.leaf(2)
-    Reach(requires=5, defined=5)
+    Reach(requires=5, defined=5, of_none=0)
     """
 
     requires: Leaves = 0
     """Those on account of which it requires grad."""
     defined: Leaves = 0
     """Those at which a gradient arrives when it has one; fewer where a rule returned None."""
+    of_none: Leaves = 0
+    """Those at which one arrives all the same when its own is None."""
 
     @classmethod
     def leaf(cls, i: int) -> "Reach":
@@ -44,14 +48,14 @@ class Reach:
         return cls(1 << i, 1 << i)
 
     def __or__(self, other: "Reach") -> "Reach":
-        return Reach(self.requires | other.requires, self.defined | other.defined)
+        return Reach(self.requires | other.requires, self.defined | other.defined, self.of_none | other.of_none)
 
     def __bool__(self) -> bool:
         return bool(self.requires)
 
     def without_gradient(self) -> "Reach":
         """What is left where the gradient is None."""
-        return Reach(self.requires, 0)
+        return Reach(self.requires, self.of_none, self.of_none)
 
 
 NOTHING = Reach()
@@ -153,13 +157,12 @@ _SIDE_BY_SIDE = frozenset({"sort", "optimization_barrier", "psum", "psum_invaria
 
 def _from_rule(eqn: JaxprEqn, operands: list[Reach]) -> list[Reach]:
     """A rule that returns None for an operand cuts it off, as in torch."""
-    by_output = gradients_of_rule(eqn, [bool(reach) for reach in operands])
-    return [
-        union(
-            reach if defined else reach.without_gradient() for reach, defined in zip(operands, gradients, strict=True)
-        )
-        for gradients in by_output
-    ]
+    results = []
+    for gradients in gradients_of_rule(eqn, [bool(reach) for reach in operands]):
+        pairs = zip(operands, gradients, strict=True)
+        found = union(reach if defined else reach.without_gradient() for reach, defined in pairs)
+        results.append(replace(found, of_none=found.defined) if makes_zeros(eqn) else found)
+    return results
 
 
 def _is_differentiable(aval: Any) -> bool:

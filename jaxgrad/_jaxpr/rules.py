@@ -6,13 +6,15 @@ transposes (a symbolic zero) and hands out zeros in the end; a probe in front of
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero
 
+from jaxgrad._jaxpr.bodies import body_of, kind_of
 from jaxgrad._jaxpr.evaluate import alone
 from jaxgrad._jaxpr.unstable import JaxprEqn
 
@@ -27,6 +29,32 @@ def gradients_of_rule(eqn: JaxprEqn, wanted: Sequence[bool]) -> list[list[bool]]
     A rule that cannot be traced here (it looks at numbers, or is bound to a mesh) counts as having one for all.
     """
     return [_gradients_of_output(eqn, wanted, j) for j in range(len(eqn.outvars))]
+
+
+_MAKES_ZEROS, _KEEPS_NONE = "makes_zeros_of_none", "keeps_none"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def making_zeros(fn: F) -> F:
+    """Mark a function, before ``custom_vjp``, whose rule is given zeros for a None (torch's ``materialize_grads``)."""
+    fn.__name__ = _MAKES_ZEROS
+    return fn
+
+
+def keep_none() -> None:
+    """Take the mark back from within: whether a function wants zeros is found out only while it runs."""
+    checkpoint_name(jnp.zeros((), bool), _KEEPS_NONE)
+
+
+def makes_zeros(eqn: JaxprEqn) -> bool:
+    """Whether a call of a function with a rule of its own makes zeros of a gradient that is None."""
+    if kind_of(eqn) is None:
+        return bool(getattr(eqn.params.get("_prim"), "makes_zeros", False))
+    jaxpr = body_of(eqn).jaxpr
+    if jaxpr.debug_info.func_name != _MAKES_ZEROS:
+        return False
+    return not any(one.primitive.name == "name" and one.params["name"] == _KEEPS_NONE for one in jaxpr.eqns)
 
 
 def _gradients_of_output(eqn: JaxprEqn, wanted: Sequence[bool], j: int) -> list[bool]:

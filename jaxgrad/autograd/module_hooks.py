@@ -19,6 +19,7 @@ from flax import nnx
 from jaxgrad._core.errors import explain
 from jaxgrad._core.modules import clone
 from jaxgrad._core.types import Array
+from jaxgrad._jaxpr.rules import making_zeros
 from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad.autograd._tape.cotangent import conjugated
 from jaxgrad.autograd.hooks import checked
@@ -298,6 +299,7 @@ class _Rule(NamedTuple):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
+@making_zeros
 def _entrance(rule: _Hooks, closed_over: list[Array], inputs: Tensors, zeros: Tensors) -> tuple[Tensors, Tensors]:
     del rule, closed_over
     return inputs, zeros
@@ -312,6 +314,7 @@ def _entrance_bwd(rule: _Hooks, closed_over: list[Array], cotangents: tuple[Tens
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
+@making_zeros
 def _exit(rule: _Hooks, closed_over: list[Array], outputs: Tensors, channel: Tensors) -> Tensors:
     del rule, closed_over, channel
     return outputs

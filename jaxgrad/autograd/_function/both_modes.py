@@ -53,6 +53,11 @@ class BothModes(_Batchable):
         self.params = dict(call=call, primal=primal, has_vmap=has_vmap)
         super().__init__()
 
+    @property
+    def makes_zeros(self) -> bool:
+        """Whether the rule is given zeros for a gradient that is None."""
+        return self.call.makes_zeros
+
     @classmethod
     def of(cls, call: Call, primal: Callable[..., Any], has_vmap: bool) -> Callable[..., list[Any]]:
         """``primal`` with the rules of ``call``."""
@@ -120,9 +125,14 @@ class BothModes(_Batchable):
 class _Batch(_Batchable):
     """``jax.vmap`` of a primitive, rule by rule; every output has its batch in front."""
 
-    prim: _Batchable
+    prim: BothModes
     size: int
     dims: tuple[int | None, ...]
+
+    @property
+    def makes_zeros(self) -> bool:
+        """As the primitive that is batched."""
+        return self.prim.makes_zeros
 
     def __init__(self, prim: _Batchable, size: int, dims: Sequence[int | None]) -> None:
         def stacked(aval: Any, dim: int | None) -> Any:

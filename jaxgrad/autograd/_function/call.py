@@ -70,6 +70,8 @@ class Call:
         self.positions = [i for i, arg in enumerate(args) if is_tensor(arg)]
         self.tensors = [args[i] for i in self.positions]
         self.layout = Layout()
+        self.makes_zeros = True
+        """Whether ``backward`` wants zeros for outputs that nothing depends on; known once the forward ran."""
 
     def inputs(self, tensors: Sequence[Any], otherwise: Any = ...) -> tuple[Any, ...]:
         """All arguments, with ``tensors`` in the places of the arrays (and ``otherwise`` in all others)."""
@@ -102,6 +104,7 @@ class Call:
     def _mark(self, ctx: FunctionCtx, out: Sequence[Any]) -> None:
         marked = {id(each) for each in ctx.non_differentiable}
         self.layout.non_differentiable = tuple(id(each) in marked for each in out)
+        self.makes_zeros = ctx.materialize_grads
 
     def output(self, arrays: Sequence[Any]) -> Any:
         """What ``apply`` returns: the output, its non-differentiable parts cut off."""

@@ -13,6 +13,7 @@ from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
 from jaxgrad._core.errors import is_traced
+from jaxgrad._jaxpr.rules import keep_none, making_zeros
 from jaxgrad.autograd._function.both_modes import BothModes
 from jaxgrad.autograd._function.call import Call
 
@@ -44,7 +45,13 @@ def _with_vmap(call: Call) -> Callable[..., list[Any]]:
 
 
 def _reverse_mode(call: Call, primal: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    lifted = jax.custom_vjp(primal)
+    @jax.custom_vjp
+    @making_zeros
+    def lifted(*tensors: Any) -> list[Any]:
+        out = primal(*tensors)
+        if not call.makes_zeros:
+            keep_none()
+        return out
 
     def fwd(*inputs: Any) -> tuple[list[Any], Any]:
         tensors, needed = [each.value for each in inputs], [each.perturbed for each in inputs]
