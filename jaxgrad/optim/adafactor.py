@@ -35,7 +35,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
     eps1, eps2 = h["eps"]
     constants = {
         "one_minus_beta2": scalars["step"] ** h["beta2_decay"],
-        "rho": jnp.minimum(h["lr"], 1 / jnp.sqrt(scalars["step"])),
+        "rho": jnp.where(1 / jnp.sqrt(scalars["step"]) < h["lr"], 1 / jnp.sqrt(scalars["step"]), h["lr"]),
         "eps2": eps2,
         "d": h["d"],
         "decay": 1 - h["lr"] * h["weight_decay"],
@@ -66,7 +66,7 @@ def _adafactor(param: Array, grad: Array, state: AdafactorState, c: Constants) -
     tiny = float(jnp.finfo(param.dtype).eps)
     eps1, eps1_squared = c.get("eps1", tiny), c.get("eps1_squared", tiny * tiny)
     root_size = param.size**0.5
-    alpha = jnp.maximum(c["eps2"], _number(norm(param), c) / root_size) * c["rho"]
+    alpha = _larger(c["eps2"], _number(norm(param), c) / root_size) * c["rho"]
     param = mul(param, c["decay"])
     if state.row_var is not None and state.col_var is not None:
         row_var = lerp(state.row_var, _mean_square(grad, -1), c["one_minus_beta2"])
@@ -77,7 +77,7 @@ def _adafactor(param: Array, grad: Array, state: AdafactorState, c: Constants) -
         estimate = lerp(state.variance, mul(grad, grad), c["one_minus_beta2"])
         state = AdafactorState(None, None, estimate)
     update = mul(rsqrt(_at_least(estimate, eps1_squared)), grad)
-    denom = jnp.maximum(1, _number(norm(update), c) / (root_size * c["d"]))
+    denom = _larger(jnp.ones_like(alpha), _number(norm(update), c) / (root_size * c["d"]))
     return add(param, update, -alpha / denom), state
 
 
@@ -88,6 +88,11 @@ def _mean_square(grad: Array, axis: int) -> Array:
 
 def _at_least(a: Array, least: Any) -> Array:
     return jnp.maximum(a, element(jnp.asarray(least), a))
+
+
+def _larger(a: Array, b: Array) -> Array:
+    """Python's ``max(a, b)``: a unless b is larger, so also where b is nan."""
+    return jnp.where(b > a, b, a)
 
 
 def _number(value: Array, c: Constants) -> Array:

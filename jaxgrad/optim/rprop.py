@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim._rule.arithmetic import addcmul, element, mul
+from jaxgrad.optim._rule.arithmetic import addcmul, element, mul, sign
 from jaxgrad.optim._rule.checks import check, check_lr
 from jaxgrad.optim._rule.flags import check_flags
 from jaxgrad.optim._rule.lift import lift
@@ -54,13 +54,13 @@ def _validate(*, lr: Any, etas: Any, step_sizes: Any, maximize: bool) -> None:
 
 @lift(init=_init, host=_host, validate=_validate)
 def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[Array, RpropState]:
-    sign = jnp.sign(mul(grad, state.prev))
-    factor = jnp.where(sign > 0, c["etaplus"], jnp.where(sign < 0, c["etaminus"], 1))
+    turn = mul(grad, state.prev)
+    factor = jnp.where(turn > 0, c["etaplus"], jnp.where(turn < 0, c["etaminus"], 1))
     least, most = (element(c[name], param) for name in ("smallest", "largest"))
     before = jnp.where(c["first"] != 0, element(c["lr"], param), state.step_size)
     step_size = jnp.clip(mul(before, element(factor, param)), least, most)
-    grad = jnp.where(sign < 0, 0, grad)
-    return addcmul(param, jnp.sign(grad), step_size, -1), RpropState(grad, step_size)
+    grad = jnp.where(turn < 0, 0, grad)
+    return addcmul(param, sign(grad), step_size, -1), RpropState(grad, step_size)
 
 
 def Rprop(

@@ -85,6 +85,11 @@ def div(a: Array, value: Array) -> Array:
     return rounded(x / y, a)
 
 
+def sign(a: Array) -> Array:
+    """``a.sign()``, which is 0 of nan."""
+    return jnp.where(a > 0, jnp.ones_like(a), jnp.where(a < 0, -jnp.ones_like(a), jnp.zeros_like(a)))
+
+
 def sqrt(a: Array) -> Array:
     """``a.sqrt()``."""
     (x,) = _wide(a)
