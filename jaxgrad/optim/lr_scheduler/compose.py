@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
+from jaxgrad.optim.lr_scheduler.arguments import changed, from_file
 from jaxgrad.optim.lr_scheduler.cyclic import CyclicLR
 from jaxgrad.optim.lr_scheduler.groups import as_groups, lookup, normalize_lr
 from jaxgrad.optim.lr_scheduler.one_cycle import OneCycleLR
@@ -94,6 +95,18 @@ class _Composite(LRScheduler):
     def _memory_dict(self, state: State) -> dict[str, Any]:
         parts = zip(self.schedulers, state.memory.schedulers, strict=True)
         return {"_schedulers": [part.state_dict(state._replace(memory=memory)) for part, memory in parts]}
+
+    def _arguments(self) -> dict[str, Any]:
+        return {}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        parts = zip(self.schedulers, state_dict["_schedulers"], strict=True)
+        schedulers = tuple(part._taking_over(given) for part, given in parts)
+        same = all(part is old for part, old in zip(schedulers, self.schedulers, strict=True))
+        given: dict[str, Any] = {} if same else {"schedulers": schedulers}
+        if "_milestones" in state_dict:
+            given["milestones"] = from_file(state_dict["_milestones"])
+        return changed(self, given)
 
     def _load_schedulers(self, state_dict: dict[str, Any]) -> tuple[Any, ...]:
         parts = zip(self.schedulers, state_dict["_schedulers"], strict=True)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
+from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, per_group
 from jaxgrad.optim.lr_scheduler.powers import integer_power
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory, State
@@ -151,7 +152,36 @@ class CyclicLR(LRScheduler):
         return integer_power(self.gamma, count) if self.mode == "exp_range" else 1.0
 
     def _stored_functions(self) -> dict[str, Any]:
-        return {"_scale_fn_custom": None}
+        return {"_scale_fn_custom": None if self.scale_fn is None else stored_functions([self.scale_fn])[0]}
+
+    def _arguments(self) -> dict[str, Any]:
+        names = ("mode", "gamma", "scale_mode", "cycle_momentum")
+        momentums = {"base_momentums": list(self.base_momentum), "max_momentums": list(self.max_momentum)}
+        return {
+            "max_lrs": list(self.max_lr),
+            "total_size": self._up + self._down,
+            "step_ratio": self._up / (self._up + self._down),
+            **{name: getattr(self, name) for name in names},
+            **(momentums if self.cycle_momentum else {}),
+        }
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        torch_names = {"base_lr": "base_lrs", "max_lr": "max_lrs"}
+        torch_names |= {"base_momentum": "base_momentums", "max_momentum": "max_momentums"}
+        torch_names |= {name: name for name in ("mode", "gamma", "scale_mode", "cycle_momentum")}
+        given = {name: from_file(state_dict[key]) for name, key in torch_names.items() if key in state_dict}
+        if not given.get("cycle_momentum", self.cycle_momentum):
+            given = {name: value for name, value in given.items() if not name.endswith("_momentum") or name[0] == "c"}
+        mine = self._arguments()
+        total, ratio = (from_file(state_dict.get(name, mine[name])) for name in ("total_size", "step_ratio"))
+        if (total, ratio) != (mine["total_size"], mine["step_ratio"]):
+            up = total * ratio
+            up = float(round(up)) if abs(up - round(up)) < 1e-9 * total else up  # the ratio was rounded
+            given |= {"step_size_up": up, "step_size_down": total - up}
+        custom = state_dict.get("_scale_fn_custom")
+        if custom and self.scale_fn is not None:
+            given["scale_fn"] = loaded_functions([self.scale_fn], [custom])[0]
+        return changed(self, given)
 
     @property
     def _up(self) -> float:

@@ -5,6 +5,7 @@ In order of growing complexity. ``base`` is the first argument, ``t`` the number
 
 import dataclasses
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
+from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups
 from jaxgrad.optim.lr_scheduler.powers import integer_power
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory
@@ -124,6 +126,14 @@ class MultiStepLR(LRScheduler):
         reached = [milestone for milestone in self._sorted if milestone >= 0]
         factors = jnp.asarray([self.gamma**k for k in range(len(reached) + 1)], float)
         return base_lr * factors[jnp.searchsorted(jnp.asarray(reached, jnp.int32), count, side="right")]
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"milestones": Counter(self._sorted), "gamma": self.gamma}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        counts = {int(step): times for step, times in state_dict.get("milestones", Counter(self._sorted)).items()}
+        milestones = tuple(sorted(Counter(counts).elements()))
+        return changed(self, {"milestones": milestones, "gamma": from_file(state_dict.get("gamma", self.gamma))})
 
     @property
     def _sorted(self) -> tuple[int, ...]:
@@ -306,7 +316,10 @@ class LambdaLR(LRScheduler):
         return base_lr * _function(self.lr_lambda, group)(count)
 
     def _stored_functions(self) -> dict[str, Any]:
-        return {"lr_lambdas": [None] * len(as_groups(self.lr))}
+        return {"lr_lambdas": stored_functions(_functions(self.lr_lambda))}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        return changed(self, {"lr_lambda": loaded_functions(_functions(self.lr_lambda), state_dict.get("lr_lambdas"))})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -353,7 +366,10 @@ class MultiplicativeLR(LRScheduler):
         return jax.lax.fori_loop(1, count + 1, lambda t, lr: jnp.asarray(lr * factor(t), start.dtype), start)
 
     def _stored_functions(self) -> dict[str, Any]:
-        return {"lr_lambdas": [None] * len(as_groups(self.lr))}
+        return {"lr_lambdas": stored_functions(_functions(self.lr_lambda))}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        return changed(self, {"lr_lambda": loaded_functions(_functions(self.lr_lambda), state_dict.get("lr_lambdas"))})
 
 
 def _one_per_group(lr_lambda: Any, lr: Any) -> tuple[Callable[[Any], Any], ...]:
@@ -362,6 +378,10 @@ def _one_per_group(lr_lambda: Any, lr: Any) -> tuple[Callable[[Any], Any], ...]:
         return (lr_lambda,) * groups
     if len(lr_lambda) != groups:
         raise ValueError(f"Expected {groups} lr_lambdas, but got {len(lr_lambda)}")
+    return tuple(lr_lambda)
+
+
+def _functions(lr_lambda: Any) -> tuple[Any, ...]:
     return tuple(lr_lambda)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgrad._core.errors import explain
+from jaxgrad.optim.lr_scheduler.arguments import from_file
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, lookup, per_group
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory, State
 
@@ -131,6 +132,26 @@ class OneCycleLR(LRScheduler):
         initial_lr = max_lr / self.div_factor
         return initial_lr if name == "initial_lr" else initial_lr / self.final_div_factor
 
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "total_steps": self._total,
+            "_schedule_phases": [phase._asdict() for phase in self._phases()],
+            "_anneal_func_type": self.anneal_strategy,
+            "cycle_momentum": self.cycle_momentum,
+        }
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        """Its own arguments, or none: the bounds are in torch's optimizer, and pct_start in no dictionary."""
+        mine = self._arguments()
+        names = ("end_step", "start_lr", "end_lr")
+        phases = [tuple(phase[name] for name in names) for phase in state_dict.get("_schedule_phases", ())]
+        for name, value in mine.items():
+            if name != "_schedule_phases" and name in state_dict and from_file(state_dict[name]) != value:
+                raise ValueError(_other_arguments(name, state_dict[name], value))
+        if phases and phases != [phase[:3] for phase in self._phases()]:
+            raise ValueError(_other_arguments("pct_start or three_phase", phases, [p[:3] for p in self._phases()]))
+        return self
+
     def _phases(self) -> list[_Phase]:
         total, rise = self._total, float(self.pct_start * self._total) - 1
         up = _Phase(rise, "initial_lr", "max_lr", "max_momentum", "base_momentum")
@@ -189,3 +210,12 @@ def _positive_integer(name: str, value: Any) -> int:
     if value <= 0 or not isinstance(value, int):
         raise ValueError(f"Expected positive integer {name}, but got {value}")
     return value
+
+
+def _other_arguments(name: str, theirs: Any, mine: Any) -> str:
+    return explain(
+        f"the state_dict is of a OneCycleLR with another {name}",
+        got=theirs,
+        expected=mine,
+        remedy="construct this one with the arguments of the one that was saved: a dictionary does not hold them all",
+    )

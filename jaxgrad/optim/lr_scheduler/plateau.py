@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain, is_traced
+from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, own_arguments
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, as_host_numbers
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, State
 
@@ -104,6 +105,9 @@ class ReduceLROnPlateau(LRScheduler):
         Raises:
             TypeError: no metric was given.
         """
+        if state.taken is not None:
+            following = state.taken.schedule.step(state._replace(taken=None), metrics, epoch)
+            return following._replace(taken=state.taken)
         if metrics is None:
             raise TypeError("ReduceLROnPlateau.step() missing 1 required positional argument: 'metrics'")
         memory = state.memory
@@ -128,6 +132,14 @@ class ReduceLROnPlateau(LRScheduler):
     def state_at(self, count: int) -> State:
         """Raises: the lr depends on the metrics, not on the step."""
         return self.value_at(count)
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments = super()._arguments()
+        return {**arguments, "min_lrs": arguments.pop("min_lr")}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        names = {**{name: name for name in own_arguments(self)}, "min_lr": "min_lrs"}
+        return changed(self, {name: from_file(state_dict[key]) for name, key in names.items() if key in state_dict})
 
     def _host_step(self, state: State, metric: float, epoch: Any) -> State:
         memory, lrs = state.memory, state.lr

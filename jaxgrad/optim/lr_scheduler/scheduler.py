@@ -29,6 +29,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
+from jaxgrad.optim.lr_scheduler.arguments import Taken, changed, from_file, own_arguments
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, as_host_numbers, lookup, normalize_lr, per_group
 
 
@@ -39,6 +40,7 @@ class State(NamedTuple):
     initial_lr: tuple[Number, ...]  # param_groups[i]["initial_lr"]
     momentum: tuple[Number, ...]  # param_groups[i]["momentum"] or ["betas"][0]; empty where nothing cycles it
     memory: Any  # the attributes of torch's scheduler: last_epoch and its like
+    taken: Taken | None = None  # the schedule that was saved, where load_state_dict found other arguments than its own
 
 
 class Memory(NamedTuple):
@@ -103,6 +105,8 @@ class LRScheduler:
             epoch: sets ``last_epoch`` and uses torch's closed form where torch has one. (torch calls the argument
                 deprecated, except where it can be fractional: ``CosineAnnealingWarmRestarts``.)
         """
+        if state.taken is not None:
+            return state.taken.schedule.step(state._replace(taken=None), epoch)._replace(taken=state.taken)
         if isinstance(self._epoch(state.memory), jax.Array) or isinstance(epoch, jax.Array):
             self._require_fresh()
             return self._graph_step(state, epoch)
@@ -172,17 +176,45 @@ class LRScheduler:
     # --- torch's state_dict ---
 
     def state_dict(self, state: State) -> dict[str, Any]:
-        """The state under the names of ``torch``'s ``scheduler.state_dict()``, without the constructor's arguments."""
-        dictionary = {**self._memory_dict(state), **self._stored_functions(), "_last_lr": list(state.lr)}
+        """The state under the names of ``torch``'s ``scheduler.state_dict()``, the constructor's arguments included.
+
+        Args:
+            state: from ``init``, ``step`` or ``load_state_dict``.
+
+        Returns:
+            A dictionary of numbers, texts and lists. As in torch a function is not in it, but the attributes of a
+            callable object are, and what torch keeps in the optimizer's groups is not (``swa_lr``, the bounds of
+            OneCycleLR).
+        """
+        if state.taken is not None:
+            return state.taken.schedule.state_dict(state._replace(taken=None))
+        memory = {**self._arguments(), **self._memory_dict(state), **self._stored_functions()}
+        dictionary = {**memory, "_last_lr": list(state.lr)}
         if state.momentum:
             dictionary["_last_momentum"] = list(state.momentum)
         return dictionary
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> State:
-        """The state that ``state_dict`` describes, from here or from ``torch``'s scheduler of the same arguments.
+        """The state that ``state_dict`` describes, from here or from ``torch``'s scheduler.
+
+        As in torch the arguments in the dictionary are taken over: ``step`` of the loaded state goes on with the gamma,
+        the milestones ... that were saved, whatever this schedule was made with. ``value_at`` and ``state_at``, which
+        take no state, are this schedule's.
 
         torch keeps the momentum with the optimizer; where the dictionary lacks it, it is that of the same step.
+
+        Args:
+            state_dict: of a scheduler of the same class; arguments that it lacks are this schedule's.
+
+        Raises:
+            ValueError: the arguments cannot be told from the dictionary, and are not those of this schedule
+                (OneCycleLR).
         """
+        saved = self._taking_over(state_dict)
+        state = saved._loaded(state_dict)
+        return state if saved is self else state._replace(taken=Taken(saved))
+
+    def _loaded(self, state_dict: dict[str, Any]) -> State:
         memory = self._load_memory(state_dict)
         state = self.init()._replace(lr=tuple(state_dict["_last_lr"]), memory=memory)
         if "_last_momentum" in state_dict:
@@ -191,6 +223,14 @@ class LRScheduler:
             count = self._epoch(memory) - self._epoch(self.init().memory)
             return state._replace(momentum=self.state_at(count).momentum)
         return state
+
+    def _arguments(self) -> dict[str, Any]:
+        """torch's attributes that hold the constructor's arguments."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in own_arguments(self).items()}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        """The schedule with the arguments in the dictionary."""
+        return changed(self, {name: from_file(state_dict[name]) for name in own_arguments(self) if name in state_dict})
 
     # --- what subclasses define ---
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
+from jaxgrad.optim.lr_scheduler.arguments import changed, from_file
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, per_group
 from jaxgrad.optim.lr_scheduler.powers import half_cosine
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory
@@ -56,6 +57,13 @@ class SWALR(LRScheduler):
         before, now = self._alpha(step - 1), self._alpha(step)
         start = swa_lr if before == 1 else (lr - before * swa_lr) / (1 - before)
         return swa_lr * now + start * (1 - now)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"anneal_epochs": self.anneal_epochs, "_anneal_strategy": self.anneal_strategy}
+
+    def _taking_over(self, state_dict: dict[str, Any]) -> Any:
+        names = {"anneal_epochs": "anneal_epochs", "anneal_strategy": "_anneal_strategy"}
+        return changed(self, {name: from_file(state_dict[key]) for name, key in names.items() if key in state_dict})
 
     def _alpha(self, step: int) -> float:
         t = max(0, min(1, step / max(1, self.anneal_epochs)))
