@@ -97,14 +97,13 @@ def upsample(
 ) -> Array:
     """Mirror of ``torch.nn.functional.upsample``, which warns that it is :func:`interpolate`.
 
-        >>> import warnings
-    from functools import partial
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")
-        ...     upsample(jnp.ones((1, 1, 2)), 4).shape
-        (1, 1, 4)
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     upsample(jnp.ones((1, 1, 2)), 4).shape
+    (1, 1, 4)
 
-        Source: torch/nn/functional.py, ``upsample``.
+    Source: torch/nn/functional.py, ``upsample``.
     """
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
@@ -118,14 +117,13 @@ def upsample_nearest(
 ) -> Array:
     """Mirror of ``torch.nn.functional.upsample_nearest``, which warns that it is ``interpolate(mode='nearest')``.
 
-        >>> import warnings
-    from functools import partial
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")
-        ...     upsample_nearest(jnp.ones((1, 1, 2)), 4).shape
-        (1, 1, 4)
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     upsample_nearest(jnp.ones((1, 1, 2)), 4).shape
+    (1, 1, 4)
 
-        Source: torch/nn/functional.py, ``upsample_nearest``.
+    Source: torch/nn/functional.py, ``upsample_nearest``.
     """
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
@@ -139,14 +137,13 @@ def upsample_bilinear(
 ) -> Array:
     """Mirror of ``torch.nn.functional.upsample_bilinear``: bilinear with ``align_corners=True``, and a warning.
 
-        >>> import warnings
-    from functools import partial
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")
-        ...     upsample_bilinear(jnp.ones((1, 1, 2, 2)), 4).shape
-        (1, 1, 4, 4)
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     upsample_bilinear(jnp.ones((1, 1, 2, 2)), 4).shape
+    (1, 1, 4, 4)
 
-        Source: torch/nn/functional.py, ``upsample_bilinear``.
+    Source: torch/nn/functional.py, ``upsample_bilinear``.
     """
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",

@@ -1,0 +1,115 @@
+r"""The convolution as a primitive whose program depends on the device.
+
+A convolution is linear in its input and in its weight. It and its two gradients,
+
+.. math:: y = F(x, w), \qquad \bar x = D(\bar y, w), \qquad \bar w = W(x, \bar y)
+
+are each other's transposes, so the three of them are closed under differentiation, forwards and backwards, of any
+order. On accelerators each is the ``jax.lax`` convolution that JAX itself would write; on CPUs it is made of matrix
+products (:mod:`columns`).
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxgrad._core.types import Array
+from jaxgrad.nn.functional.conv import columns
+from jaxgrad.nn.functional.conv.columns import Window
+from jaxgrad.nn.functional.conv.convolve import convolve
+
+conv_p = Primitive("conv")
+
+
+def conv(input: Array, weight: Array, window: Window) -> Array:
+    """F, the convolution.
+
+    >>> window = Window((4,), (2,), (1,), ((0, 0),), (1,), 1)
+    >>> conv(jnp.ones((1, 2, 4)), jnp.ones((3, 2, 2)), window).shape
+    (1, 3, 3)
+    """
+    return _bind(input, weight, window=window, kind="forward")
+
+
+def conv_input(cotangent: Array, weight: Array, window: Window) -> Array:
+    """D, its transpose in the input, which is the transposed convolution too."""
+    return _bind(cotangent, weight, window=window, kind="input")
+
+
+def conv_weight(input: Array, cotangent: Array, window: Window) -> Array:
+    """W, its transpose in the weight."""
+    return _bind(input, cotangent, window=window, kind="weight")
+
+
+def _bind(a: Array, b: Array, *, window: Window, kind: str) -> Array:
+    out: Array = conv_p.bind(a, b, window=window, kind=kind)
+    return out
+
+
+def _by_lax(a: Array, b: Array, *, window: Window, kind: str) -> Array:
+    """JAX's own convolution, and its own transposes of it."""
+    _, _, stride, pads, dilation, groups = window
+    numbers = (stride, pads, dilation, groups)
+    if kind == "forward":
+        return convolve(a, b, *numbers)
+    if kind == "input":
+        like = jax.ShapeDtypeStruct((a.shape[0], b.shape[1] * groups, *window.sizes), a.dtype)
+        (x,) = jax.linear_transpose(lambda x: convolve(x, b, *numbers), like)(a)
+        return x
+    like = jax.ShapeDtypeStruct((b.shape[1], a.shape[1] // groups, *window.kernel), a.dtype)
+    (w,) = jax.linear_transpose(lambda w: convolve(a, w, *numbers), like)(b)
+    return w
+
+
+def _by_columns(a: Array, b: Array, *, window: Window, kind: str) -> Array:
+    by = {"forward": columns.forward, "input": columns.input_gradient, "weight": columns.weight_gradient}
+    return by[kind](a, b, window)
+
+
+@partial(jax.jit, static_argnames=("window", "kind"))
+def _compiled(a: Array, b: Array, *, window: Window, kind: str) -> Array:
+    return _bind(a, b, window=window, kind=kind)
+
+
+def _abstract(a: Any, b: Any, *, window: Window, kind: str) -> Any:
+    if kind == "forward":
+        shape = (a.shape[0], b.shape[0], *window.out())
+    elif kind == "input":
+        shape = (a.shape[0], b.shape[1] * window.groups, *window.sizes)
+    else:
+        shape = (b.shape[1], a.shape[1] // window.groups, *window.kernel)
+    return jax.core.ShapedArray(shape, a.dtype)
+
+
+def _transpose_first(ct: Array, a: Any, b: Array, *, window: Window, kind: str) -> Array:
+    del a
+    by = {"forward": lambda: conv_input(ct, b, window), "input": lambda: conv(ct, b, window)}
+    return by[kind]() if kind in by else conv_input(b, ct, window)
+
+
+def _transpose_second(ct: Array, a: Array, b: Any, *, window: Window, kind: str) -> Array:
+    del b
+    by = {"forward": lambda: conv_weight(a, ct, window), "input": lambda: conv_weight(ct, a, window)}
+    return by[kind]() if kind in by else conv(a, ct, window)
+
+
+def _batched(args: Any, dims: Any, *, window: Window, kind: str) -> tuple[Array, int]:
+    """One more axis of images where only they have it, else what JAX does with its own convolution."""
+    a, b = args
+    if dims[1] is None and kind != "weight":
+        a = jnp.moveaxis(a, dims[0], 0)
+        out = _bind(a.reshape(-1, *a.shape[2:]), b, window=window, kind=kind)
+        return out.reshape(*a.shape[:2], *out.shape[1:]), 0
+    return jax.vmap(partial(_by_lax, window=window, kind=kind), dims)(a, b), 0
+
+
+conv_p.def_impl(_compiled)
+conv_p.def_abstract_eval(_abstract)
+ad.defbilinear(conv_p, _transpose_first, _transpose_second)
+batching.primitive_batchers[conv_p] = _batched
+mlir.register_lowering(conv_p, mlir.lower_fun(_by_lax, multiple_results=False))
+mlir.register_lowering(conv_p, mlir.lower_fun(_by_columns, multiple_results=False), platform="cpu")
