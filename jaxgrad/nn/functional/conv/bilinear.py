@@ -24,6 +24,28 @@ from jaxgrad.nn.functional.conv.convolve import convolve
 
 conv_p = Primitive("conv")
 
+LONGEST = 32
+"""Kernels up to this length are cut into slices, longer ones left to XLA."""
+
+
+def has_program(array: Array, window: Window) -> bool:
+    """The rule by which a convolution becomes this primitive, rather than ``jax.lax``'s at once.
+
+    Real floats of 32 and 64 bits, kernels that are not very long, nothing empty, and not inside ``shard_map`` (whose
+    check of replication knows JAX's primitives only). Sixteen bits, integers and complex numbers are XLA's everywhere.
+
+    >>> window = Window((4,), (2,), (1,), ((0, 0),), (1,), 1)
+    >>> has_program(jnp.ones((1, 2, 4)), window), has_program(jnp.ones((1, 2, 4), int), window)
+    (True, False)
+    """
+    return (
+        array.dtype.name in ("float32", "float64")
+        and max(window.kernel) <= LONGEST
+        and min((array.size, *window.sizes, *window.kernel, *window.out())) > 0
+        and all(low >= 0 and high >= 0 for low, high in window.pads)
+        and not jax.sharding.get_abstract_mesh().manual_axes
+    )
+
 
 def conv(input: Array, weight: Array, window: Window) -> Array:
     """F, the convolution.

@@ -14,7 +14,8 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.conv import checks
+from jaxgrad.nn.functional.conv import bilinear, checks
+from jaxgrad.nn.functional.conv.columns import Window
 from jaxgrad.nn.functional.conv.convolve import convolve
 from jaxgrad.nn.functional.sizes import Sizes
 
@@ -151,7 +152,11 @@ def _conv(n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any,
         weight = weight[:0]  # torch's answer to no channels is no channels, whatever the weight says
         bias = None
         groups = 1
-    y = convolve(x, weight, stride, pads, dilation, groups)
+    window = Window(x.shape[2:], weight.shape[2:], stride, pads, dilation, groups)
+    if weight.size and bilinear.has_program(x, window):
+        y = bilinear.conv(x, weight, window)
+    else:
+        y = convolve(x, weight, stride, pads, dilation, groups)
     if bias is not None:
         y = y + along(bias, 1, y.ndim)
     return y if was_batched else y[0]

@@ -14,7 +14,8 @@ from jaxgrad._core.arguments import as_integer, wrong_kind
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
-from jaxgrad.nn.functional.conv import checks
+from jaxgrad.nn.functional.conv import bilinear, checks
+from jaxgrad.nn.functional.conv.columns import Window
 from jaxgrad.nn.functional.conv.convolve import spread_and_convolve
 from jaxgrad.nn.functional.sizes import Sizes
 
@@ -128,12 +129,27 @@ def _conv_transpose(
     checks.check_transposed_sizes(x, weight, stride, padding, dilation, output_padding)
     checks.check_weight_dtype(x, weight)
 
+    if (y := _by_convolution(x, weight, stride, padding, output_padding, dilation, groups)) is not None:
+        y = y if bias is None else y + along(bias, 1, y.ndim)
+        return y if was_batched else y[0]
     reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
     pads = tuple((r - p, r - p + o) for r, p, o in zip(reach, padding, output_padding, strict=True))
     y = spread_and_convolve(x, turned(weight, groups), (1,) * n, pads, stride, dilation, groups)
     if bias is not None:
         y = y + along(bias, 1, y.ndim)
     return y if was_batched else y[0]
+
+
+def _by_convolution(
+    x: Array, weight: Array, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes, groups: int
+) -> Array | None:
+    """The transpose of the convolution whose output has the size of ``x``, if there is one."""
+    each = zip(x.shape[2:], stride, padding, dilation, weight.shape[2:], output_padding, strict=True)
+    out = tuple((size - 1) * s - 2 * p + d * (k - 1) + o + 1 for size, s, p, d, k, o in each)
+    window = Window(out, weight.shape[2:], stride, tuple((p, p) for p in padding), dilation, groups)
+    if weight.size and window.out() == x.shape[2:] and bilinear.has_program(x, window):
+        return bilinear.conv_input(x, weight, window)
+    return None
 
 
 def turned(weight: Array, groups: int) -> Array:

@@ -1,0 +1,97 @@
+"""The convolution's two programs: matrix products on the CPU, XLA's own convolution elsewhere, in every direction."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgrad.nn import functional as F
+from jaxgrad.nn.functional.conv import bilinear
+from jaxgrad.nn.functional.conv.columns import Window
+from jaxgrad.nn.functional.conv.convolve import convolve
+
+CASES = [  # images, channels, out, sizes, kernel, stride, pads, dilation, groups
+    (3, 2, 4, (7, 6), (3, 2), (2, 1), ((1, 1), (0, 1)), (1, 2), 1),
+    (2, 4, 6, (5, 5), (1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 2),
+    (2, 3, 6, (5, 4), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 3),  # depthwise
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_programs_of_a_convolution_and_of_its_gradients(case, x64):
+    n, channels, out, sizes, kernel, stride, pads, dilation, groups = case
+    window = Window(sizes, kernel, stride, pads, dilation, groups)
+    stream = np.random.default_rng(0)
+    x, w, g = (
+        jnp.asarray(stream.standard_normal(shape))
+        for shape in ((n, channels, *sizes), (out, channels // groups, *kernel), (n, out, *window.out()))
+    )
+    arguments = {"forward": (x, w), "input": (g, w), "weight": (x, g)}
+    for kind, (a, b) in arguments.items():
+        ours = bilinear._by_columns(a, b, window=window, kind=kind)
+        np.testing.assert_allclose(ours, bilinear._by_lax(a, b, window=window, kind=kind), rtol=1e-11, atol=1e-12)
+
+
+def plain(x, w):
+    return convolve(x, w, (1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+
+
+def ours(x, w):
+    return F.conv2d(x, w, padding=1)
+
+
+def test_forwards_backwards_twice_and_batched(x64):
+    stream = np.random.default_rng(1)
+    x, w = jnp.asarray(stream.standard_normal((2, 2, 4, 4))), jnp.asarray(stream.standard_normal((3, 2, 3, 3)))
+    dx, dw = jnp.cos(x), jnp.sin(w)
+
+    def everything(conv):
+        def loss(x, w):
+            return jnp.sum(jnp.sin(conv(x, w)))
+
+        def product(x, w):
+            return jax.jvp(jax.grad(loss, (0, 1)), (x, w), (dx, dw))
+
+        return [
+            jax.jvp(conv, (x, w), (dx, dw)),
+            product(x, w),
+            jax.grad(lambda x, w: sum(jnp.sum(t**2) for t in jax.grad(loss, (0, 1))(x, w)), (0, 1))(x, w),
+            jax.vmap(lambda x: conv(x[None], w))(x),
+            jax.vmap(jax.grad(lambda w, x: loss(x[None], w)), (None, 0))(w, x),
+            jax.vmap(lambda k: conv(x, w * k))(jnp.arange(3.0)),
+        ]
+
+    for a, b in zip(jax.tree.leaves(everything(ours)), jax.tree.leaves(everything(plain)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_elsewhere_the_program_is_xlas_convolution(platform):
+    x, w = jnp.ones((2, 3, 8, 8)), jnp.ones((4, 3, 3, 3))
+
+    def convolutions(conv):
+        loss = jax.value_and_grad(lambda x, w: jnp.sum(jnp.sin(conv(x, w))), (0, 1))
+        text = jax.jit(loss).trace(x, w).lower(lowering_platforms=(platform,)).as_text()
+        lines = [line.split("stablehlo.", 1)[1] for line in text.splitlines() if "stablehlo." in line]
+        assert not any(line.startswith(("while", "dot_general")) for line in lines)
+        return sorted(line.split("(", 1)[1].split(")", 1)[1] for line in lines if line.startswith("convolution"))
+
+    assert len(convolutions(ours)) == 3
+    assert convolutions(ours) == convolutions(plain)
+
+
+def test_on_the_cpu_there_is_no_convolution():
+    text = jax.jit(jax.grad(lambda w: jnp.sum(ours(jnp.ones((2, 3, 8, 8)), w)))).lower(jnp.ones((4, 3, 3, 3))).as_text()
+    assert "stablehlo.convolution" not in text and "dot_general" in text
+
+
+def test_data_parallel_over_devices():
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec("data")
+    x, w = jnp.ones((4, 3, 8, 8)), jnp.ones((4, 3, 3, 3))
+
+    @jax.shard_map(mesh=mesh, in_specs=(spec, jax.sharding.PartitionSpec()), out_specs=jax.sharding.PartitionSpec())
+    def step(x, w):
+        return jax.lax.psum(jax.grad(lambda w: jnp.sum(ours(x, jax.lax.pcast(w, "data", to="varying"))))(w), "data")
+
+    np.testing.assert_allclose(step(x, w), jax.grad(lambda w: jnp.sum(ours(x, w)))(w), rtol=1e-5)
