@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.arguments import as_integer, wrong_kind
+from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -185,7 +185,14 @@ def take_runs(x: Array, axis: int, at: np.ndarray) -> Array:
 
 def _integers(pad: Any) -> Sizes:
     if not isinstance(pad, Sequence) or isinstance(pad, str):
-        raise wrong_kind(pad, "pad", "pad", "tuple of ints", "(left, right) for the last axis")
+        kind = type(pad).__name__
+        raise TypeError(
+            explain(
+                f"pad(): argument 'pad' (position 2) must be tuple of ints, not {kind}",
+                got=pad,
+                expected="(left, right) for the last axis, and two more for each axis before it",
+            )
+        )
     for place, each in enumerate(pad):
         if not hasattr(each, "__index__"):
             raise TypeError(

@@ -149,7 +149,6 @@ REFUSED = {
     "pad: too many": lambda F, t: F.pad(t(2, 3), (1,) * 6),
     "pad: negative": lambda F, t: F.pad(t(2, 3), (-2, -2)),
     "pad: mode": lambda F, t: F.pad(t(2, 3), (1, 1), "mirror"),
-    "pad: number": lambda F, t: F.pad(t(2, 3), 1),
     "pad: rank": lambda F, t: F.pad(t(2, 3, 5, 5), (1, 2), "reflect"),
     "pad: reflect": lambda F, t: F.pad(t(2, 3, 5, 5), (1, 1, 6, 1), "reflect"),
     "pad: circular": lambda F, t: F.pad(t(2, 3, 5), (6, 2), "circular"),

@@ -14,15 +14,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
 from jaxgrad._core.types import Array
+from jaxgrad._jaxpr.bilinear import bilinear
 from jaxgrad.nn.functional.conv import columns
 from jaxgrad.nn.functional.conv.columns import Window
 from jaxgrad.nn.functional.conv.convolve import convolve
-
-conv_p = Primitive("conv")
 
 LONGEST = 32
 """Kernels up to this length are cut into slices, longer ones left to XLA."""
@@ -54,21 +51,19 @@ def conv(input: Array, weight: Array, window: Window) -> Array:
     >>> conv(jnp.ones((1, 2, 4)), jnp.ones((3, 2, 2)), window).shape
     (1, 3, 3)
     """
-    return _bind(input, weight, window=window, kind="forward")
+    out: Array = _bind(input, weight, window=window, kind="forward")
+    return out
 
 
 def conv_input(cotangent: Array, weight: Array, window: Window) -> Array:
     """D, its transpose in the input, which is the transposed convolution too."""
-    return _bind(cotangent, weight, window=window, kind="input")
+    out: Array = _bind(cotangent, weight, window=window, kind="input")
+    return out
 
 
 def conv_weight(input: Array, cotangent: Array, window: Window) -> Array:
     """W, its transpose in the weight."""
-    return _bind(input, cotangent, window=window, kind="weight")
-
-
-def _bind(a: Array, b: Array, *, window: Window, kind: str) -> Array:
-    out: Array = conv_p.bind(a, b, window=window, kind=kind)
+    out: Array = _bind(input, cotangent, window=window, kind="weight")
     return out
 
 
@@ -92,46 +87,34 @@ def _by_columns(a: Array, b: Array, *, window: Window, kind: str) -> Array:
     return by[kind](a, b, window)
 
 
-@partial(jax.jit, static_argnames=("window", "kind"))
-def _compiled(a: Array, b: Array, *, window: Window, kind: str) -> Array:
-    return _bind(a, b, window=window, kind=kind)
-
-
-def _abstract(a: Any, b: Any, *, window: Window, kind: str) -> Any:
+def _shape(a: Any, b: Any, *, window: Window, kind: str) -> tuple[int, ...]:
     if kind == "forward":
-        shape = (a.shape[0], b.shape[0], *window.out())
-    elif kind == "input":
-        shape = (a.shape[0], b.shape[1] * window.groups, *window.sizes)
-    else:
-        shape = (b.shape[1], a.shape[1] // window.groups, *window.kernel)
-    return jax.core.ShapedArray(shape, a.dtype)
+        return (a.shape[0], b.shape[0], *window.out())
+    if kind == "input":
+        return (a.shape[0], b.shape[1] * window.groups, *window.sizes)
+    return (b.shape[1], a.shape[1] // window.groups, *window.kernel)
 
 
-def _transpose_first(ct: Array, a: Any, b: Array, *, window: Window, kind: str) -> Array:
-    del a
-    by = {"forward": lambda: conv_input(ct, b, window), "input": lambda: conv(ct, b, window)}
-    return by[kind]() if kind in by else conv_input(b, ct, window)
+def _to_first(ct: Array, b: Array, *, window: Window, kind: str) -> Array:
+    if kind == "forward":
+        return conv_input(ct, b, window)
+    return conv(ct, b, window) if kind == "input" else conv_input(b, ct, window)
 
 
-def _transpose_second(ct: Array, a: Array, b: Any, *, window: Window, kind: str) -> Array:
-    del b
-    by = {"forward": lambda: conv_weight(a, ct, window), "input": lambda: conv_weight(ct, a, window)}
-    return by[kind]() if kind in by else conv(a, ct, window)
+def _to_second(ct: Array, a: Array, *, window: Window, kind: str) -> Array:
+    if kind == "forward":
+        return conv_weight(a, ct, window)
+    return conv_weight(ct, a, window) if kind == "input" else conv(a, ct, window)
 
 
-def _batched(args: Any, dims: Any, *, window: Window, kind: str) -> tuple[Array, int]:
+def _batched(args: Any, dims: Any, *, window: Window, kind: str) -> Array:
     """One more axis of images where only they have it, else what JAX does with its own convolution."""
     a, b = args
     if dims[1] is None and kind != "weight":
         a = jnp.moveaxis(a, dims[0], 0)
-        out = _bind(a.reshape(-1, *a.shape[2:]), b, window=window, kind=kind)
-        return out.reshape(*a.shape[:2], *out.shape[1:]), 0
-    return jax.vmap(partial(_by_lax, window=window, kind=kind), dims)(a, b), 0
+        out: Array = _bind(a.reshape(-1, *a.shape[2:]), b, window=window, kind=kind)
+        return out.reshape(*a.shape[:2], *out.shape[1:])
+    return jax.vmap(partial(_by_lax, window=window, kind=kind), dims)(a, b)
 
 
-conv_p.def_impl(_compiled)
-conv_p.def_abstract_eval(_abstract)
-ad.defbilinear(conv_p, _transpose_first, _transpose_second)
-batching.primitive_batchers[conv_p] = _batched
-mlir.register_lowering(conv_p, mlir.lower_fun(_by_lax, multiple_results=False))
-mlir.register_lowering(conv_p, mlir.lower_fun(_by_columns, multiple_results=False), platform="cpu")
+_bind = bilinear("conv", _shape, _by_lax, _by_columns, (_to_first, _to_second), _batched)

@@ -157,7 +157,7 @@ def _at(input: Array, places: list[Array]) -> Array:
         flat = index if flat is None else flat * size + index
     assert inside is not None and flat is not None
     rows = flat.reshape(n_batch, 1, int(np.prod(flat.shape[1:])))
-    taken = jnp.take_along_axis(input.reshape(n_batch, channels, -1), rows, 2)
+    taken = jnp.take_along_axis(input.reshape(n_batch, channels, int(np.prod(sizes))), rows, 2)
     taken = taken.reshape(n_batch, channels, *flat.shape[1:])
     return jnp.where(inside[:, None], taken, 0)
 
