@@ -131,7 +131,7 @@ def no_stream(asking: str) -> TypeError:
         explain(
             f"{asking} in training mode draws random numbers, and the call has nothing to draw from",
             expected="generator=random.manual_seed(seed), or a JAX key",
-            remedy=f"out, aux = {_SAY}; or training=False",
+            remedy=f"out, aux = {_SAY}; or training=False; in a train step: train.init_state(..., generator=generator)",
         )
     )
 

@@ -61,6 +61,14 @@ def merged(dicts: Values) -> dict[str, Any]:
     """One dict of one or several, none of whose names stands in two."""
     if isinstance(dicts, Mapping):
         dicts = (dicts,)
+    if not isinstance(dicts, tuple | list) or not all(isinstance(each, Mapping) for each in dicts):
+        raise TypeError(
+            explain(
+                "the parameters and buffers are a dict of arrays under dotted names, or a tuple of such dicts",
+                got=type(dicts).__name__,
+                remedy="params, buffers = func.extract(model); func.functional_call(model, (params, buffers), x)",
+            )
+        )
     twice = [name for name, n in Counter(name for each in dicts for name in each).items() if n > 1]
     if twice:
         raise ValueError(f"{twice} appeared in multiple dictionaries; behavior of functional call is ambiguous")

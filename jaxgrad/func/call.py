@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
 
 from jaxgrad._core.call import Call
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Buffers, Metrics, Params
+from jaxgrad.random import Generator
 
 
 @jax.tree_util.register_dataclass
@@ -32,6 +34,25 @@ class Aux:
     generator: Any = None
     metrics: Metrics | None = None
     params: Params | None = None
+
+
+def check_stream(generator: Any) -> None:
+    """Raise unless this can be drawn from.
+
+    Raises:
+        TypeError: a seed, an ``nn.Rngs``, or something else.
+    """
+    if generator is None or isinstance(generator, Generator | jax.Array | np.ndarray):
+        return
+    remedy = "random.manual_seed(seed)" if isinstance(generator, int) else "generator=rngs.generator"
+    raise TypeError(
+        explain(
+            "a call draws from a generator or a JAX key",
+            got=type(generator).__name__,
+            expected="jaxgrad.random.Generator, or jax.random.key(seed)",
+            remedy=remedy if isinstance(generator, int) or hasattr(generator, "generator") else None,
+        )
+    )
 
 
 class Watch:

@@ -7,7 +7,7 @@ from jaxgrad._core.call import Call, call_of, enter
 from jaxgrad._core.listing import named_variables
 from jaxgrad._core.types import Array
 from jaxgrad.func.bind import bound_copy, merged
-from jaxgrad.func.call import Aux, Watch
+from jaxgrad.func.call import Aux, Watch, check_stream
 from jaxgrad.func.leaves import in_mode, is_nnx, split_leaves, with_leaves
 
 
@@ -71,13 +71,14 @@ def functional_call(
     Source: torch/_functorch/functional_call.py.
     """
     values = merged(parameter_and_buffer_dicts)
+    check_stream(generator)
     positional = () if args is None else args if isinstance(args, tuple) else (args,)
     if not is_nnx(module):
         bound = in_mode(with_leaves(module, values, ignore_unknown=not strict), training, generator)
         out = (bound if method is None else getattr(bound, method))(*positional, **(kwargs or {}))
         return (out, Aux(split_leaves(bound)[1])) if has_aux else out
     bound = bound_copy(module, values, tie_weights=tie_weights, strict=strict)
-    call = Call(training, generator, around=call_of(module))
+    call = Call(None if training is None else bool(training), generator, around=call_of(module))
     enter(bound, call)
     watch = Watch(dict(named_variables(bound)), bound)
     out = (bound if method is None else getattr(bound, method))(*positional, **(kwargs or {}))

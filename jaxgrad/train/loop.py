@@ -1,15 +1,17 @@
 """An epoch as one compiled program."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Batch, Metrics
 from jaxgrad.train.state import TrainState
 from jaxgrad.train.step import TrainStep
 
 
-def make_epoch(step: TrainStep, *, donate: bool = True) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+def make_epoch(step: Callable[..., Any], *, donate: bool = True) -> TrainStep:
     """``(state, batches) -> (state, metrics)``: the step over stacked batches, in one ``jax.lax.scan``.
 
     Worth it where a step is small and the call of it is not: nothing returns to Python between steps. Arrays in
@@ -29,7 +31,10 @@ def make_epoch(step: TrainStep, *, donate: bool = True) -> Callable[[TrainState,
     [2.0, 0.5, 0.125]
     """
 
-    def epoch(state: TrainState, batches: Batch) -> tuple[TrainState, Metrics]:
-        return jax.lax.scan(step, state, batches)
+    def epoch(state: TrainState, batches: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
+        if lr is not None:
+            raise TypeError(explain("an epoch takes no lr", remedy="give init_state and make_train_step a schedule"))
+        after: tuple[TrainState, Metrics] = jax.lax.scan(step, state, batches)
+        return after
 
-    return jax.jit(epoch, donate_argnums=(0,) if donate else ())
+    return TrainStep(epoch, f"epoch of the {getattr(step, '__name__', 'step')}", donate)

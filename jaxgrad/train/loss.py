@@ -70,11 +70,11 @@ def updated(buffers: Buffers, new: Buffers | None) -> Buffers:
     """The buffers of the state with those that a loss function returned.
 
     Raises:
-        KeyError: it returned one that the state does not have.
+        RuntimeError: it returned one that the state does not have.
     """
     unknown = [name for name in new or {} if name not in buffers]
     if unknown:
-        raise KeyError(
+        raise RuntimeError(
             explain(
                 "the loss function returned buffers that the state does not have",
                 got=quoted(unknown),

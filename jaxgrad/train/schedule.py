@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxgrad import optim
 from jaxgrad._core.errors import explain, is_traced
-from jaxgrad.optim._rule.precision import double_precision
+from jaxgrad.optim._rule.precision import double_precision, widen
 from jaxgrad.optim.hyperparams import find_states
 from jaxgrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from jaxgrad.train.doubles import Doubles
@@ -47,10 +47,10 @@ def with_numbers_of(schedule_state: Any, opt_state: Any) -> Any:
     if not schedule_state.momentum:
         return opt_state
     momentums = _per_group(schedule_state.momentum, len(groups))
-    if "betas" not in groups[0].hyperparams.names:
+    if "betas" not in groups[0].hyperparams:
         return optim.set_hyperparams(opt_state, momentum=momentums)
     with double_precision():
-        second = [group.hyperparams.widened()["betas"][1] for group in groups]
+        second = [widen(jnp.asarray(group.hyperparams["betas"][1])) for group in groups]
     return optim.set_hyperparams(opt_state, betas=list(zip(momentums, second, strict=True)))
 
 

@@ -64,10 +64,10 @@ def make_train_step(
     Raises:
         TypeError: when called: the loss function returns something else, or names ``buffers`` or ``generator`` and
             does not return them.
-        KeyError: when called: it returns a buffer that the state does not have.
         ValueError: when called: it reports a metric called ``loss``; the state lacks the schedule or the average; a
             batch without the axis of micro-batches.
-        RuntimeError: when called with a state whose memory an earlier step has taken over.
+        RuntimeError: when called: the loss function returns a buffer that the state does not have; a state whose
+            memory an earlier step has taken over.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import optim, train
@@ -90,7 +90,7 @@ def make_train_step(
         after, metrics = update(state, computed, _widened(lr))
         return after, {"loss": computed.loss, **metrics, **computed.metrics}
 
-    return TrainStep(step, getattr(loss_fn, "__name__", "loss_fn"), donate)
+    return TrainStep(step, f"train step of {getattr(loss_fn, '__name__', 'loss_fn')}", donate)
 
 
 class TrainStep:
@@ -98,13 +98,13 @@ class TrainStep:
 
     Args:
         step: the function to compile.
-        name: of the loss function, for the error of a state that is used again.
+        name: what it is called in the error of a state that is used again.
         donate: whether the memory of the state is taken over.
     """
 
     def __init__(self, step: Callable[..., tuple[TrainState, Metrics]], name: str, donate: bool):
         self.jitted: Any = jax.jit(step, donate_argnums=(0,) if donate else ())
-        self.__name__ = f"train step of {name}"
+        self.__name__ = name
         self._donates = donate
 
     def __call__(self, state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:

@@ -47,6 +47,16 @@ def test_what_is_not_a_model(function):
             function(wrong)
 
 
+def test_wrong_arguments_of_a_call():
+    model, x = mlp(), jnp.ones((5, 4))
+    for wrong in (x, model, None, [x], 3):
+        with pytest.raises(TypeError, match=r"(?s)a dict of arrays under dotted names.*func.extract\(model\)"):
+            func.functional_call(model, wrong, x)
+    for wrong, remedy in ((0, r"random.manual_seed\(seed\)"), (nn.Rngs(random.manual_seed(0)), "rngs.generator")):
+        with pytest.raises(TypeError, match=f"(?s)draws from a generator or a JAX key.*{remedy}"):
+            func.functional_call(model, {}, x, training=True, generator=wrong)
+
+
 def test_parameters_of_named_parameters_are_values_too():
     model, x = mlp(), jnp.ones((5, 4))
     np.testing.assert_array_equal(func.functional_call(model, dict(model.named_parameters()), x), model(x))

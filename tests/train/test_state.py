@@ -110,7 +110,7 @@ def test_what_a_loss_function_may_not_return():
     def loss_of(aux):
         return train.make_train_step(lambda params: (params["w"].sum(), aux), tx)
 
-    with pytest.raises(KeyError, match="buffers that the state does not have"):
+    with pytest.raises(RuntimeError, match="buffers that the state does not have"):
         loss_of(train.Aux(buffers={"n": jnp.ones(1)}))(state, ())
     with pytest.raises(ValueError, match="a metric called `loss`"):
         loss_of(train.Aux(metrics={"loss": jnp.ones(1)}))(state, ())
