@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 
 from jaxgrad._core.types import PyTree
 
@@ -20,6 +21,15 @@ def is_none(leaf: Any) -> bool:
 def is_array(leaf: Any) -> bool:
     """Whether a leaf is an array or a number; a module may hold functions and words beside its parameters."""
     return hasattr(leaf, "dtype") or isinstance(leaf, (bool, int, float, complex))
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is what torch calls a tensor: an array of JAX's or numpy's, traced or not; a number is none.
+
+    >>> is_tensor(np.float32(1)), is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(value, (jax.Array, np.ndarray, np.generic))
 
 
 def map_keeping_none(fn: Callable[..., Any], tree: PyTree, *rest: PyTree) -> PyTree:

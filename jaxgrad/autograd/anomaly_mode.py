@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain, is_traced
-from jaxgrad._core.trees import path_name
+from jaxgrad._core.trees import is_tensor, path_name
 from jaxgrad._jaxpr.bodies import (
     Body,
     Kind,
@@ -32,7 +32,6 @@ from jaxgrad._jaxpr.bodies import (
 )
 from jaxgrad._jaxpr.origin import Frames, is_of_jax, line, origin, scope, transforms
 from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn, Literal
-from jaxgrad.autograd._function.ctx import is_tensor
 from jaxgrad.autograd._graph import names as names
 from jaxgrad.autograd._graph.tracing import operation_of
 

@@ -14,9 +14,10 @@ from typing import Any
 import jax
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.trees import is_tensor
 from jaxgrad.autograd._function.call import Call, VmapInfo
-from jaxgrad.autograd._function.ctx import FunctionCtx, is_tensor
-from jaxgrad.autograd._function.lift import lift
+from jaxgrad.autograd._function.ctx import FunctionCtx
+from jaxgrad.autograd._function.rules import with_rules
 
 __all__ = ["Function", "FunctionCtx", "VmapInfo", "once_differentiable"]
 
@@ -124,7 +125,7 @@ class Function:
                 "https://pytorch.org/docs/main/notes/extending.func.html"
             )
         call = Call(cls, args, separate_setup=separate_setup)
-        lifted = lift(call, has_jvp=cls.jvp is not Function.jvp, has_vmap=has_vmap)
+        lifted = with_rules(call, has_jvp=cls.jvp is not Function.jvp, has_vmap=has_vmap)
         with jax.named_scope(f"{cls.__name__}Backward"):  # its node in the graph, as torch names it
             return call.output(lifted(*call.tensors))
 

@@ -22,7 +22,7 @@ from jaxgrad.autograd._gradcheck.extra import (
     check_multiplied_by_grad_output,
     check_undefined_grads,
 )
-from jaxgrad.autograd._gradcheck.jacobian import Function, differentiable, of_differentiable
+from jaxgrad.autograd._gradcheck.jacobian import Tested, differentiable, of_differentiable
 from jaxgrad.autograd._gradcheck.messages import GradcheckError
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -191,7 +191,7 @@ def gradgradcheck(
         return pullback(f.fn, both[:n])[1](tuple(jnp.asarray(each) for each in both[n:]))
 
     return gradcheck(
-        gradients,
+        jacobian.compiled(gradients, f.inputs + given),
         f.inputs + given,
         eps=eps,
         atol=atol,
@@ -215,7 +215,7 @@ class _Comparison:
         self.eps, self.atol, self.rtol = eps, atol, rtol
         self.nondet_tol, self.dtypes, self.fast = nondet_tol, dtypes, fast
 
-    def backward(self, f: Function, part: str, complex_outputs: Sequence[int]) -> None:
+    def backward(self, f: Tested, part: str, complex_outputs: Sequence[int]) -> None:
         outputs, pull = pullback(f.fn, f.inputs)
         self._attributes(f, outputs, pull)
         if self.fast:
@@ -239,7 +239,7 @@ class _Comparison:
             scale = [[1.0] * len(outputs) for _ in f.inputs]
         self._equal(f, numeric, analytic, scale, part, complex_outputs, forward=False)
 
-    def forward(self, f: Function, part: str, complex_inputs: Sequence[int]) -> None:
+    def forward(self, f: Tested, part: str, complex_inputs: Sequence[int]) -> None:
         if self.fast:
             u = jacobian.random_vectors(f.inputs)
             shaped = [_shaped(each, like) for each, like in zip(u, f.inputs, strict=True)]
@@ -254,7 +254,7 @@ class _Comparison:
             scale = [[1.0] * len(row) for row in numeric]
         self._equal(f, numeric, analytic, scale, part, complex_inputs, forward=True)
 
-    def _attributes(self, f: Function, outputs: Sequence[Any], pull: Callable[[Any], Any]) -> None:
+    def _attributes(self, f: Tested, outputs: Sequence[Any], pull: Callable[[Any], Any]) -> None:
         for j, output in enumerate(outputs):
             for k in range(min(output.size, 1) if self.fast else output.size):
                 cotangent = jacobian.unit_cotangent(outputs, j, k)
@@ -267,7 +267,7 @@ class _Comparison:
 
     def _equal(
         self,
-        f: Function,
+        f: Tested,
         numeric: Any,
         analytic: Any,
         scale: Any,
@@ -301,7 +301,7 @@ def _check_inputs(arguments: Sequence[Any]) -> None:
         raise ValueError(messages.NOTHING_TO_CHECK)
 
 
-def _parts_of_outputs(f: Function) -> list[tuple[Function, str, list[int]]]:
+def _parts_of_outputs(f: Tested) -> list[tuple[Tested, str, list[int]]]:
     """The function itself, or for complex outputs its imaginary and its real part."""
     complexes = [j for j, output in enumerate(f.outputs()) if jnp.iscomplexobj(output)]
     if not complexes:
@@ -311,12 +311,12 @@ def _parts_of_outputs(f: Function) -> list[tuple[Function, str, list[int]]]:
         return lambda *inputs: tuple(of(each) if jnp.iscomplexobj(each) else each for each in f.fn(*inputs))
 
     return [
-        (Function(part(jnp.imag), f.inputs), "imaginary", complexes),
-        (Function(part(jnp.real), f.inputs), "real", complexes),
+        (Tested(part(jnp.imag), f.inputs), "imaginary", complexes),
+        (Tested(part(jnp.real), f.inputs), "real", complexes),
     ]
 
 
-def _parts_of_inputs(f: Function) -> list[tuple[Function, str, list[int]]]:
+def _parts_of_inputs(f: Tested) -> list[tuple[Tested, str, list[int]]]:
     """The function itself, or for complex inputs the functions of their imaginary and of their real parts."""
     complexes = [i for i, each in enumerate(f.inputs) if jnp.iscomplexobj(each)]
     if not complexes:
@@ -331,8 +331,8 @@ def _parts_of_inputs(f: Function) -> list[tuple[Function, str, list[int]]]:
     of_imaginary = tuple(x.imag if i in complexes else x for i, x in enumerate(f.inputs))
     of_real = tuple(x.real if i in complexes else x for i, x in enumerate(f.inputs))
     return [
-        (Function(imaginary, of_imaginary), "imaginary", complexes),
-        (Function(real, of_real), "real", complexes),
+        (Tested(imaginary, of_imaginary), "imaginary", complexes),
+        (Tested(real, of_real), "real", complexes),
     ]
 
 

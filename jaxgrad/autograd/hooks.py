@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, with_key_order
+from jaxgrad._core.selection import UnknownName, select
+from jaxgrad._core.trees import is_none, key_order, path_name, with_key_order
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad.autograd._tape.cotangent import conjugated
@@ -118,7 +119,8 @@ def post_accumulate_grad(
     Args:
         params: the parameters.
         grads: a tree with the same names; a leaf whose gradient is None has no hook called.
-        hooks: from dotted names to a hook, or to several that run in order.
+        hooks: from dotted names or patterns ("*.bias") to a hook, or to several that run in order; what several
+            patterns match has all of their hooks.
 
     Returns:
         ``(params, grads)`` after the hooks.
@@ -131,17 +133,24 @@ def post_accumulate_grad(
     >>> post_accumulate_grad(params, grads, {"w": step, "b": step})
     ({'w': Array([0.5, 0.5], dtype=...), 'b': Array([1.], dtype=...)}, {'w': None, 'b': None})
     """
-    given = named_leaves(params)
-    if any(name not in given for name in hooks):
-        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-
+    chains: dict[str, list[PostAccumulateHook]] = {}
+    for where, given in hooks.items():
+        for name in _leaves_of(params, where):
+            chains.setdefault(name, []).extend((given,) if callable(given) else given)
     paths, tree = jax.tree.flatten_with_path(params, is_leaf=is_none)
     pairs = []
     for (path, param), grad in zip(paths, jax.tree.leaves(grads, is_leaf=is_none), strict=True):
-        chain = hooks.get(path_name(path), ())
-        for hook in (chain,) if callable(chain) else chain:
+        for hook in chains.get(path_name(path), ()):
             param, grad = (param, grad) if grad is None else hook(param, grad)
         pairs.append((param, grad))
     order = key_order(params)
     after = [with_key_order(order, jax.tree.unflatten(tree, leaves)) for leaves in zip(*pairs, strict=True)]
     return after[0], after[1]
+
+
+def _leaves_of(params: PyTree, where: str) -> list[str]:
+    try:
+        return select(params, where)
+    except UnknownName as error:
+        sentence = "post accumulate grad hooks cannot be registered on non-leaf tensors"
+        raise RuntimeError(f"{sentence}\n{error}") from None

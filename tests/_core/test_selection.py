@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgrad import autograd, optim
+from jaxgrad import autograd, nn, optim
 from jaxgrad._core.selection import UnknownName, select
 from jaxgrad._core.trees import named_leaves
 
@@ -81,3 +81,28 @@ def test_a_name_belongs_to_one_leaf():
     ):
         with pytest.raises(ValueError, match=r'two leaves have the name "a\.b"'):
             call(params)
+
+
+def test_clipping_of_some_gradients():
+    """torch's ``clip_grad_norm_(model.head.parameters(), ...)``: the others are neither counted nor changed."""
+    grads = {"body.weight": 3 * jnp.ones(4), "head.weight": 3 * jnp.ones(4), "head.bias": None}
+    clipped, norm = nn.utils.clip_grad_norm(grads, 1.0, names="head.*")
+    alone, expected = nn.utils.clip_grad_norm({"head.weight": grads["head.weight"]}, 1.0)
+    assert float(norm) == float(expected) == 6.0
+    assert list(clipped) == list(grads) and clipped["head.bias"] is None
+    assert clipped["body.weight"] is grads["body.weight"]
+    assert (clipped["head.weight"] == alone["head.weight"]).all()
+    by_value = nn.utils.clip_grad_value(grads, 1.0, names=lambda name, grad: name.startswith("head"))
+    assert by_value["head.weight"].max() == 1.0 and by_value["body.weight"].max() == 3.0
+    with pytest.raises(UnknownName, match="no parameter matches"):
+        nn.utils.clip_grad_norm(grads, 1.0, names="tail.*")
+
+
+def test_hooks_of_patterns_and_of_a_name_run_in_order():
+    params = {"a.weight": jnp.ones(1), "a.bias": jnp.ones(1), "b.bias": jnp.ones(1)}
+    hooks = {"*.bias": lambda p, g: (p, 10 * g), "a.*": [lambda p, g: (p, g + 1), lambda p, g: (p - g, None)]}
+    new, grads = autograd.post_accumulate_grad(params, params, hooks)
+    assert {name: float(value[0]) for name, value in new.items()} == {"a.weight": -1, "a.bias": -10, "b.bias": 1}
+    assert grads["a.bias"] is grads["a.weight"] is None and float(grads["b.bias"][0]) == 10
+    with pytest.raises(RuntimeError, match="post accumulate grad hooks cannot be registered on non-leaf tensors"):
+        autograd.post_accumulate_grad(params, params, {"c.*": hooks["*.bias"]})

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import explain
-from jaxgrad.autograd._function.ctx import FunctionCtx, is_tensor
+from jaxgrad._core.trees import is_tensor
+from jaxgrad.autograd._function.ctx import FunctionCtx
 
 
 class VmapInfo(NamedTuple):

@@ -8,14 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxgrad._core.errors import explain
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether an argument of ``apply`` is what torch calls a tensor: an array of JAX's or numpy's, traced or not."""
-    return isinstance(value, (jax.Array, np.ndarray, np.generic))
+from jaxgrad._core.trees import is_tensor
 
 
 class Static:

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.shapes import torch_size
+from jaxgrad._core.trees import is_tensor
 from jaxgrad._core.types import Array
 from jaxgrad._jaxpr.dependence import Reach, dependence
-from jaxgrad.autograd._function.ctx import is_tensor
 
 Arrays = tuple[Array, ...]
 

@@ -9,18 +9,18 @@ import numpy as np
 
 from jaxgrad.autograd._functional.products import pullback
 from jaxgrad.autograd._gradcheck import messages as messages
-from jaxgrad.autograd._gradcheck.jacobian import Function, random_vectors
+from jaxgrad.autograd._gradcheck.jacobian import Tested, random_vectors
 from jaxgrad.autograd._gradcheck.messages import GradcheckError
 
 
-def check_multiplied_by_grad_output(f: Function) -> None:
+def check_multiplied_by_grad_output(f: Tested) -> None:
     """Zero cotangents give zero gradients."""
     outputs, pull = pullback(f.fn, f.inputs)
     if any(np.any(np.asarray(grad)) for grad in pull(tuple(jnp.zeros_like(each) for each in outputs))):
         raise GradcheckError(messages.NOT_MULTIPLIED)
 
 
-def check_undefined_grads(f: Function) -> None:
+def check_undefined_grads(f: Tested) -> None:
     """An output that nothing depends on counts as zero: each of several outputs in turn."""
     outputs = f.outputs()
     for j in range(len(outputs) if len(outputs) > 1 else 0):
@@ -34,7 +34,7 @@ def check_undefined_grads(f: Function) -> None:
             raise GradcheckError(messages.UNDEFINED_NOT_ZERO)
 
 
-def check_batched_backward(f: Function) -> None:
+def check_batched_backward(f: Tested) -> None:
     """The pull-back under ``vmap`` gives what it gives one by one."""
     outputs, pull = pullback(f.fn, f.inputs)
     for j, output in enumerate(outputs):
@@ -51,7 +51,7 @@ def check_batched_backward(f: Function) -> None:
         _compare(got, expected, lambda i, got, want, j=j: messages.batched(j, i, got, want, forward=False))
 
 
-def check_batched_forward(f: Function) -> None:
+def check_batched_forward(f: Tested) -> None:
     """The push-forward under ``vmap`` gives what it gives one by one."""
     for i, value in enumerate(f.inputs):
 

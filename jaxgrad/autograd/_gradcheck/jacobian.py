@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.trees import is_tensor
 from jaxgrad._core.types import Array
-from jaxgrad.autograd._function.ctx import is_tensor
 from jaxgrad.autograd._functional.products import pullback
 
 
-class Function(NamedTuple):
+class Tested(NamedTuple):
     """A function of some of its arguments, with a tuple of differentiable outputs."""
 
     fn: Callable[..., tuple[Array, ...]]
@@ -33,7 +33,7 @@ def differentiable(value: Any) -> bool:
     return is_tensor(value) and jnp.issubdtype(jnp.result_type(value), jnp.inexact)
 
 
-def of_differentiable(func: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Function, tuple[int, ...]]:
+def of_differentiable(func: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Tested, tuple[int, ...]]:
     """``func`` as a function of its differentiable arguments alone, and which those are."""
     places = tuple(i for i, each in enumerate(arguments) if differentiable(each))
 
@@ -45,10 +45,19 @@ def of_differentiable(func: Callable[..., Any], arguments: Sequence[Any]) -> tup
         out = tuple(out) if isinstance(out, (tuple, list)) else (out,)
         return tuple(jnp.asarray(each) for each in out if differentiable(each))
 
-    return Function(fn, tuple(jnp.asarray(arguments[i]) for i in places)), places
+    return Tested(fn, tuple(jnp.asarray(arguments[i]) for i in places)), places
 
 
-def numerical(f: Function, eps: float) -> list[list[np.ndarray]]:
+def compiled(fn: Callable[..., Any], inputs: Sequence[Array]) -> Callable[..., Any]:
+    """``fn`` compiled, if it can be traced: it is differentiated once, not anew for every step of the differences."""
+    try:
+        jax.eval_shape(fn, *inputs)
+    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
+        return fn  # it looks at its numbers, or leaves JAX
+    return jax.jit(fn)
+
+
+def numerical(f: Tested, eps: float) -> list[list[np.ndarray]]:
     """Central differences, one perturbed element after the other."""
     n_outputs = len(f.outputs())
     return [
@@ -57,7 +66,7 @@ def numerical(f: Function, eps: float) -> list[list[np.ndarray]]:
     ]
 
 
-def _columns(f: Function, i: int, n_outputs: int, eps: float) -> list[list[np.ndarray]]:
+def _columns(f: Tested, i: int, n_outputs: int, eps: float) -> list[list[np.ndarray]]:
     columns: list[list[np.ndarray]] = [[] for _ in range(n_outputs)]
     value = np.asarray(f.inputs[i])
     for k in range(value.size):
@@ -72,7 +81,7 @@ def _columns(f: Function, i: int, n_outputs: int, eps: float) -> list[list[np.nd
     return columns
 
 
-def directional(f: Function, i: int, direction: np.ndarray, eps: float) -> list[np.ndarray]:
+def directional(f: Tested, i: int, direction: np.ndarray, eps: float) -> list[np.ndarray]:
     """The derivative of every output (flat) along a direction of input i."""
 
     def at(step: float) -> tuple[Array, ...]:
@@ -84,7 +93,7 @@ def directional(f: Function, i: int, direction: np.ndarray, eps: float) -> list[
     return [((np.asarray(high) - np.asarray(low)) / (2 * eps)).reshape(-1) for high, low in pairs]
 
 
-def by_rows(f: Function) -> list[list[np.ndarray]]:
+def by_rows(f: Tested) -> list[list[np.ndarray]]:
     """Reverse mode: one pull-back for each element of each output."""
     outputs, pull = pullback(f.fn, f.inputs)
     blocks: list[list[np.ndarray]] = [[] for _ in f.inputs]
@@ -105,7 +114,7 @@ def unit_cotangent(outputs: Sequence[Array], j: int, k: int) -> tuple[Array, ...
     return tuple(zeros)
 
 
-def by_columns(f: Function) -> list[list[np.ndarray]]:
+def by_columns(f: Tested) -> list[list[np.ndarray]]:
     """Forward mode: one push-forward for each element of each (real) input."""
     blocks = []
     for i, value in enumerate(f.inputs):
@@ -117,7 +126,7 @@ def by_columns(f: Function) -> list[list[np.ndarray]]:
     return blocks
 
 
-def pushed(f: Function, i: int, direction: Array) -> tuple[Array, ...]:
+def pushed(f: Tested, i: int, direction: Array) -> tuple[Array, ...]:
     """The tangents of the outputs for a tangent of input i."""
     tangents = tuple(direction if k == i else jnp.zeros_like(each) for k, each in enumerate(f.inputs))
     out_tangents: tuple[Array, ...] = jax.jvp(f.fn, f.inputs, tangents)[1]

@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import describe, explain, is_traced
+from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import map_keeping_none, named_leaves
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.experimental import checkify
+from jaxgrad.autograd.freeze import freeze, merge
 
 
 def clip_grad_norm(
@@ -22,6 +24,8 @@ def clip_grad_norm(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
+    *,
+    names: Where = None,
 ) -> tuple[PyTree, Array]:
     """Mirror of ``torch.nn.utils.clip_grad_norm_``: the clipped gradients, and the norm that they had.
 
@@ -33,12 +37,15 @@ def clip_grad_norm(
         norm_type: see ``get_total_norm``.
         error_if_nonfinite: see ``get_total_norm``.
         foreach: accepted as in torch; it chooses a kernel and cannot change a number here.
+        names: torch's ``parameters`` where they are not all: names, patterns ("head.*"), a predicate of name and
+            gradient, or a mask. The others take no part and stay as they are.
 
     Returns:
         The clipped gradients in their dtypes, and the total norm before clipping.
 
     Raises:
         RuntimeError: the norm is not finite and ``error_if_nonfinite``.
+        KeyError: a name or pattern matches no gradient.
 
     >>> grads, norm = clip_grad_norm({"w": jnp.array([3.0, 0.0]), "b": jnp.array([4.0]), "frozen": None}, 1.0)
     >>> float(norm), grads["frozen"]
@@ -46,6 +53,10 @@ def clip_grad_norm(
     >>> print(grads["b"], get_total_norm(grads))
     [0.7999...] 0.99999...
     """
+    if names is not None:
+        others, chosen = freeze(grads, names)
+        clipped, total_norm = clip_grad_norm(chosen, max_norm, norm_type, error_if_nonfinite, foreach)
+        return merge(others, clipped), total_norm
     total_norm = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
     return clip_grads_with_norm(grads, max_norm, total_norm, foreach), total_norm
 
@@ -114,18 +125,24 @@ def clip_grads_with_norm(
     return map_keeping_none(lambda g: (g * coefficient).astype(g.dtype), grads)
 
 
-def clip_grad_value(grads: PyTree, clip_value: float | Array, foreach: bool | None = None) -> PyTree:
+def clip_grad_value(
+    grads: PyTree, clip_value: float | Array, foreach: bool | None = None, *, names: Where = None
+) -> PyTree:
     """Mirror of ``torch.nn.utils.clip_grad_value_``: every entry into ``[-clip_value, clip_value]``; nan stays nan.
 
     Args:
         grads: tree of gradients; None leaves stay None.
         clip_value: the largest magnitude.
         foreach: accepted as in torch; it chooses a kernel and cannot change a number here.
+        names: as in ``clip_grad_norm``.
 
     >>> clip_grad_value({"w": jnp.array([-3.0, 0.25, 2.0]), "frozen": None}, 0.5)
     {'frozen': None, 'w': Array([-0.5 ,  0.25,  0.5 ], dtype=float32)}
     """
     _check_foreach(foreach)
+    if names is not None:
+        others, chosen = freeze(grads, names)
+        return merge(others, clip_grad_value(chosen, clip_value, foreach))
     return map_keeping_none(lambda g: jnp.minimum(jnp.maximum(g, _like(-clip_value, g)), _like(clip_value, g)), grads)
 
 

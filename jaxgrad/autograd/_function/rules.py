@@ -18,7 +18,7 @@ from jaxgrad.autograd._function.both_modes import BothModes
 from jaxgrad.autograd._function.call import Call
 
 
-def lift(call: Call, *, has_jvp: bool, has_vmap: bool) -> Callable[..., list[Any]]:
+def with_rules(call: Call, *, has_jvp: bool, has_vmap: bool) -> Callable[..., list[Any]]:
     """The arrays of the output as a function of the arrays among the arguments."""
     primal = _with_vmap(call) if has_vmap else lambda *tensors: call.forward(tensors, [False] * len(tensors))[0]
     if has_jvp:
