@@ -30,7 +30,7 @@ def _absolute_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array,
 
 def _sgn(x: Array) -> Array:
     if not jnp.issubdtype(x.dtype, jnp.complexfloating):
-        return jnp.sign(x)
+        return jnp.where(x > 0, 1, jnp.where(x < 0, -1, 0)).astype(x.dtype)  # 0 at nan
     size = jnp.abs(x)
     return jnp.where(size == 0, 0, x / jnp.where(size == 0, 1, size))
 

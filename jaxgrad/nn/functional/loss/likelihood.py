@@ -231,6 +231,9 @@ def binary_cross_entropy(
     return reduce_loss(loss, reduction)
 
 
+_LEAST = float(np.float32(1e-12))  # torch's constant is single, also in double precision
+
+
 @jax.custom_jvp
 def _bernoulli(x: Array, t: Array) -> Array:
     return (t - 1) * jnp.maximum(jnp.log1p(-x), -100) - t * jnp.maximum(jnp.log(x), -100)
@@ -239,7 +242,7 @@ def _bernoulli(x: Array, t: Array) -> Array:
 @_bernoulli.defjvp
 def _bernoulli_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (x, t), (dx, dt) = primals, tangents
-    by_x = (x - t) / jnp.maximum((1 - x) * x, 1e-12)
+    by_x = (x - t) / jnp.maximum((1 - x) * x, _LEAST)
     by_t = jnp.log1p(-x) - jnp.log(x)
     return _bernoulli(x, t), by_x * dx + by_t * dt
 
