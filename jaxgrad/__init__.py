@@ -72,6 +72,7 @@ _PACKAGES = (
     "serialization",
     "special",
     "testing",
+    "trace",
     "train",
     "utils",
 )

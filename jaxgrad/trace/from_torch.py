@@ -1,0 +1,68 @@
+"""A torch module with its loss, as a step of ours."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxgrad._core.errors import explain
+from jaxgrad.trace import capture
+from jaxgrad.trace.traced import Traced, as_params
+
+
+def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, training: bool = True) -> Traced:
+    """Any torch module as a loss function of parameters, whose derivative is torch's own backward.
+
+    Torch traces ``loss_fn(module(x), *targets)`` into one graph, forward and backward in its own formulas; run in JAX
+    with torch's random streams it gives torch's loss, gradients, buffers and generator. The graph is *traced*, not
+    *written*: what runs are torch's formulas, compiled by XLA.
+
+    The graph is fixed: shapes, branches and the mode are those of the example. Hooks of modules are not seen.
+
+    Args:
+        module: a ``torch.nn.Module``. It does not change.
+        loss_fn: ``loss_fn(output, *targets) -> scalar``, a function or a module.
+        example_batch: ``(x, *targets)``, torch tensors or arrays of the shapes and dtypes of a batch.
+        training: the mode.
+
+    Returns:
+        a :class:`Traced`: ``params``, ``buffers``, ``loss_fn``.
+
+    Raises:
+        ImportError: torch is not installed.
+        RuntimeError: torch cannot trace the module (a branch on values, a shape that depends on them).
+        NotImplementedError: an operation that is not in the table, with the modules and source lines that use it.
+        TypeError: a float64 module while JAX's 64-bit mode is off.
+
+    >>> import torch
+    >>> from jaxgrad import autograd, trace
+    >>> module = torch.nn.Linear(2, 1)
+    >>> traced = trace.from_torch(module, torch.nn.functional.mse_loss, (torch.ones(4, 2), torch.zeros(4, 1)))
+    >>> (loss, aux), grads = autograd.backward(
+    ...     traced.loss_fn, traced.params, [[1.0, 2.0]] * 4, [[0.0]] * 4, has_aux=True
+    ... )
+    >>> list(grads), grads["weight"].shape
+    (['weight', 'bias'], (1, 2))
+
+    Source: torch/_functorch/aot_autograd.py, ``aot_export_module``.
+    """
+    t = capture.torch()
+    if not isinstance(module, t.nn.Module):
+        raise TypeError(
+            explain(
+                f"from_torch needs a torch.nn.Module, got {type(module).__name__}",
+                remedy="trace.from_torch(module, loss_fn, (x, y)); modules of jaxgrad.nn go to train.supervised",
+            )
+        )
+    inputs = tuple(t.as_tensor(each) for each in as_tuple(example_batch))
+    graph, constants = capture.capture(module, loss_fn, inputs, training)
+    frozen = frozenset(name for name, parameter in module.named_parameters() if not parameter.requires_grad)
+    own = [*module.named_parameters()]
+    remembered = [*module.named_buffers()]
+    if isinstance(loss_fn, t.nn.Module):
+        own += [(f"loss_fn.{name}", each) for name, each in loss_fn.named_parameters()]
+        remembered += [(f"loss_fn.{name}", each) for name, each in loss_fn.named_buffers()]
+    return Traced(as_params(capture.values(own)), as_params(capture.values(remembered)), frozen, graph, constants)
+
+
+def as_tuple(batch: Any) -> tuple[Any, ...]:
+    """A batch as the tuple of its parts."""
+    return tuple(batch) if isinstance(batch, tuple | list) else (batch,)

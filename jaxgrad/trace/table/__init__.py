@@ -1,0 +1,40 @@
+"""What every ATen operation is in JAX: one entry an operation, a file a family. Entries compute as little as they can
+themselves: they point at ``jaxgrad``'s functions or at ``jax.numpy``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxgrad.trace.table import (
+    activation,
+    attention,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    matrix,
+    normalization,
+    padding,
+    pooling,
+    reduction,
+    shape,
+)
+from jaxgrad.trace.table.draws import DRAWS
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "getitem": lambda values, index: values[index],
+    **elementwise.TABLE,
+    **creation.TABLE,
+    **shape.TABLE,
+    **reduction.TABLE,
+    **indexing.TABLE,
+    **matrix.TABLE,
+    **activation.TABLE,
+    **convolution.TABLE,
+    **normalization.TABLE,
+    **attention.TABLE,
+    **pooling.TABLE,
+    **padding.TABLE,
+}
+
+__all__ = ["DRAWS", "TABLE"]
