@@ -18,6 +18,7 @@ import numpy as np
 from jaxgrad._core.errors import explain
 from jaxgrad._core.optional import require
 from jaxgrad.trace.graph import DType, Graph, Input, Meta, Node, Ref
+from jaxgrad.trace.recurrent_whole import recurrent_whole
 
 _KEPT_WHOLE = ("hardsigmoid", "hardsigmoid_backward", "native_dropout")
 """Not decomposed: torch's decomposition is not its own kernel at special points, or hides a draw."""
@@ -56,7 +57,8 @@ def capture(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            traced, signature = _export(t, whole, fakes, loss_fn is not None)
+            with recurrent_whole():
+                traced, signature = _export(t, whole, fakes, loss_fn is not None)
     except Exception as error:
         raise RuntimeError(
             explain(

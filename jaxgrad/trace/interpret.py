@@ -53,13 +53,21 @@ def run(graph: Graph, fed: Mapping[str, Any], generator: Generator | None) -> tu
         kwargs = {key: replaced(each, lambda leaf: _value(leaf, values)) for key, each in node.kwargs.items()}
         with jax.named_scope(node.name):
             if node.op in DRAWS:
-                result, generator = DRAWS[node.op](_stream(generator, node), node.metas[0], *args, **kwargs)
+                stream = _stream(generator, node) if draws_something(node) else generator
+                result, generator = DRAWS[node.op](stream, node.metas[0], *args, **kwargs)
             else:
                 result = TABLE[node.op](*args, **kwargs)
         values[node.name] = _as_in_torch(result, node)
         for name in last_use.get(place, ()):
             del values[name]
     return values, generator
+
+
+def draws_something(node: Node) -> bool:
+    """Whether an operation that may draw does: dropout of 0 and a recurrent layer without dropout draw nothing."""
+    if node.op == "jaxgrad.recurrent":
+        return bool(node.args[6]) and node.args[5] > 1
+    return node.op != "native_dropout" or (node.args[1] not in (0, 1) and node.args[2] is not False)
 
 
 def _value(leaf: Any, values: Mapping[str, Any]) -> Any:

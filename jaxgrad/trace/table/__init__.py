@@ -16,10 +16,11 @@ from jaxgrad.trace.table import (
     normalization,
     padding,
     pooling,
+    recurrent,
     reduction,
     shape,
 )
-from jaxgrad.trace.table.draws import DRAWS
+from jaxgrad.trace.table import draws
 
 TABLE: dict[str, Callable[..., Any]] = {
     "getitem": lambda values, index: values[index],
@@ -35,6 +36,9 @@ TABLE: dict[str, Callable[..., Any]] = {
     **attention.TABLE,
     **pooling.TABLE,
     **padding.TABLE,
+    **recurrent.TABLE,
 }
+
+DRAWS: dict[str, Callable[..., Any]] = {**draws.DRAWS, **recurrent.DRAWS}
 
 __all__ = ["DRAWS", "TABLE"]

@@ -1,0 +1,108 @@
+"""Recurrent layers kept whole while torch traces.
+
+Torch would write a recurrent layer into the graph step by step, thousands of operations that take minutes to compile,
+and its decomposition loses the dropout between layers. So while a module is traced its calls of ``lstm``, ``gru`` and
+``rnn`` become one operation of our own, with a backward of its own; in JAX both are scans.
+"""
+
+from typing import Any
+
+_NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN_TANH", "rnn_relu": "RNN_RELU"}
+
+_FORWARD = (
+    "recurrent(str mode, Tensor input, Tensor[] hx, Tensor[] weights, bool bias, int layers, float dropout, "
+    "bool bidirectional) -> (Tensor, Tensor, Tensor, Tensor)"
+)
+_BACKWARD = (
+    "recurrent_backward(Tensor output, Tensor h, Tensor c, str mode, Tensor input, Tensor[] hx, Tensor[] weights, "
+    "bool bias, int layers, bool bidirectional, Tensor masks) -> Tensor[]"
+)
+
+
+def recurrent_whole() -> Any:
+    """A mode of torch under which recurrent layers are one operation each."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    _define(torch)
+
+    class Whole(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            name = getattr(func, "__name__", "")
+            padded = name in _NAMES and len(args) == 9 and isinstance(args[2], list | tuple)
+            if not padded:  # packed sequences have other arguments
+                return func(*args, **(kwargs or {}))
+            return _call(torch, name, *args)
+
+    return Whole()
+
+
+def _call(
+    torch: Any,
+    name: str,
+    x: Any,
+    hx: Any,
+    weights: Any,
+    bias: bool,
+    layers: int,
+    dropout: float,
+    training: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> Any:
+    x = x.transpose(0, 1) if batch_first else x
+    start = list(hx) if isinstance(hx, list | tuple) else [hx]
+    p = float(dropout) if training else 0.0
+    output, h, c, _ = torch.ops.jaxgrad.recurrent(
+        _NAMES[name], x, start, list(weights), bias, layers, p, bidirectional
+    )
+    output = output.transpose(0, 1) if batch_first else output
+    return (output, h, c) if name == "lstm" else (output, h)
+
+
+def _define(torch: Any) -> None:
+    if hasattr(torch.ops.jaxgrad, "recurrent"):
+        return
+    for schema in (_FORWARD, _BACKWARD):
+        torch.library.define("jaxgrad::" + schema.split("(")[0], schema[schema.index("(") :])
+
+    @torch.library.register_fake("jaxgrad::recurrent")
+    def _(mode: str, x: Any, hx: Any, weights: Any, bias: bool, layers: int, dropout: float, bidirectional: bool) -> Any:
+        directions = 2 if bidirectional else 1
+        width = hx[0].shape[-1] * directions
+        output = x.new_empty(*x.shape[:2], width)
+        masks = x.new_empty(layers - 1 if dropout else 0, *x.shape[:2], width)
+        c = torch.empty_like(hx[1]) if len(hx) > 1 else x.new_empty(0)
+        return output, torch.empty_like(hx[0]), c, masks
+
+    @torch.library.register_fake("jaxgrad::recurrent_backward")
+    def _(  # type: ignore[no-redef]
+        output: Any,
+        h: Any,
+        c: Any,
+        mode: str,
+        x: Any,
+        hx: Any,
+        weights: Any,
+        bias: bool,
+        layers: int,
+        bidirectional: bool,
+        masks: Any,
+    ) -> Any:
+        return [torch.empty_like(each) for each in (x, *hx, *weights)]
+
+    def remember(ctx: Any, inputs: Any, output: Any) -> None:
+        mode, x, hx, weights, bias, layers, _, bidirectional = inputs
+        ctx.save_for_backward(x, *hx, *weights, output[3])
+        ctx.fixed = mode, len(hx), bias, layers, bidirectional
+
+    def backward(ctx: Any, output: Any, h: Any, c: Any, _: Any) -> Any:
+        mode, states, bias, layers, bidirectional = ctx.fixed
+        x, *rest, masks = ctx.saved_tensors
+        hx, weights = rest[:states], rest[states:]
+        found = torch.ops.jaxgrad.recurrent_backward(
+            output, h, c, mode, x, hx, weights, bias, layers, bidirectional, masks
+        )
+        return None, found[0], found[1 : 1 + states], found[1 + states :], None, None, None, None
+
+    torch.library.register_autograd("jaxgrad::recurrent", backward, setup_context=remember)
