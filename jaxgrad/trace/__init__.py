@@ -9,6 +9,7 @@ What is *traced* are torch's formulas; what is *written* are the layers of ``jax
 
 from jaxgrad.trace.forward import Forward, forward
 from jaxgrad.trace.from_torch import from_torch
+from jaxgrad.trace.store import load, save
 from jaxgrad.trace.traced import Traced
 
-__all__ = ["Forward", "Traced", "forward", "from_torch"]
+__all__ = ["Forward", "Traced", "forward", "from_torch", "load", "save"]

@@ -18,7 +18,7 @@ import numpy as np
 from jaxgrad._core.errors import explain
 from jaxgrad._core.optional import require
 from jaxgrad.trace.graph import DType, Graph, Input, Meta, Node, Ref
-from jaxgrad.trace.recurrent_whole import recurrent_whole
+from jaxgrad.trace.kept_whole import kept_whole
 
 _KEPT_WHOLE = ("hardsigmoid", "hardsigmoid_backward", "native_dropout")
 """Not decomposed: torch's decomposition is not its own kernel at special points, or hides a draw."""
@@ -57,7 +57,7 @@ def capture(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with recurrent_whole():
+            with kept_whole():
                 traced, signature = _export(t, whole, fakes, loss_fn is not None)
     except Exception as error:
         raise RuntimeError(

@@ -10,8 +10,10 @@ from jaxgrad.trace.table import (
     attention,
     convolution,
     creation,
+    draws,
     elementwise,
     indexing,
+    loss,
     matrix,
     normalization,
     padding,
@@ -20,7 +22,6 @@ from jaxgrad.trace.table import (
     reduction,
     shape,
 )
-from jaxgrad.trace.table import draws
 
 TABLE: dict[str, Callable[..., Any]] = {
     "getitem": lambda values, index: values[index],
@@ -37,6 +38,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **pooling.TABLE,
     **padding.TABLE,
     **recurrent.TABLE,
+    **loss.TABLE,
 }
 
 DRAWS: dict[str, Callable[..., Any]] = {**draws.DRAWS, **recurrent.DRAWS}

@@ -1,10 +1,12 @@
-"""Recurrent layers kept whole while torch traces.
+"""What is kept whole while torch traces.
 
 Torch would write a recurrent layer into the graph step by step, thousands of operations that take minutes to compile,
 and its decomposition loses the dropout between layers. So while a module is traced its calls of ``lstm``, ``gru`` and
-``rnn`` become one operation of our own, with a backward of its own; in JAX both are scans.
+``rnn`` become one operation of our own, with a backward of its own; in JAX both are scans. The CTC loss, whose shapes
+torch makes depend on values, is kept whole too, and the Gaussian likelihood goes without its check of values.
 """
 
+import math
 from typing import Any
 
 _NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN_TANH", "rnn_relu": "RNN_RELU"}
@@ -19,8 +21,18 @@ _BACKWARD = (
 )
 
 
-def recurrent_whole() -> Any:
-    """A mode of torch under which recurrent layers are one operation each."""
+_CTC = (
+    "ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, str reduction, "
+    "bool zero_infinity) -> Tensor"
+)
+_CTC_BACKWARD = (
+    "ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, "
+    "int blank, str reduction, bool zero_infinity) -> Tensor"
+)
+
+
+def kept_whole() -> Any:
+    """A mode of torch under which recurrent layers and the CTC loss are one operation each."""
     import torch
     from torch.overrides import TorchFunctionMode
 
@@ -29,6 +41,10 @@ def recurrent_whole() -> Any:
     class Whole(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = getattr(func, "__name__", "")
+            if func is torch.nn.functional.ctc_loss:
+                return _ctc(torch, *args, **(kwargs or {}))
+            if func is torch.nn.functional.gaussian_nll_loss:
+                return _gaussian(torch, *args, **(kwargs or {}))
             padded = name in _NAMES and len(args) == 9 and isinstance(args[2], list | tuple)
             if not padded:  # packed sequences have other arguments
                 return func(*args, **(kwargs or {}))
@@ -53,21 +69,53 @@ def _call(
     x = x.transpose(0, 1) if batch_first else x
     start = list(hx) if isinstance(hx, list | tuple) else [hx]
     p = float(dropout) if training else 0.0
-    output, h, c, _ = torch.ops.jaxgrad.recurrent(
-        _NAMES[name], x, start, list(weights), bias, layers, p, bidirectional
-    )
+    output, h, c, _ = torch.ops.jaxgrad.recurrent(_NAMES[name], x, start, list(weights), bias, layers, p, bidirectional)
     output = output.transpose(0, 1) if batch_first else output
     return (output, h, c) if name == "lstm" else (output, h)
+
+
+def _ctc(
+    torch: Any,
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Any:
+    lengths = []
+    for each in (input_lengths, target_lengths):
+        if isinstance(each, torch.Tensor):
+            raise TypeError("the lengths of a CTC loss are part of the graph: give them as lists of numbers")
+        lengths.append([int(n) for n in each])
+    return torch.ops.jaxgrad.ctc_loss(log_probs, targets, *lengths, blank, reduction, zero_infinity)
+
+
+def _gaussian(
+    torch: Any, input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Any:
+    if not isinstance(var, torch.Tensor):
+        var = var * torch.ones_like(input)
+    if var.shape != input.shape and input.shape[:-1] == var.shape:
+        var = var.unsqueeze(-1)
+    limited = var + (var.clamp(min=eps) - var).detach()
+    loss = 0.5 * (torch.log(limited) + (input - target) ** 2 / limited)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
 
 
 def _define(torch: Any) -> None:
     if hasattr(torch.ops.jaxgrad, "recurrent"):
         return
-    for schema in (_FORWARD, _BACKWARD):
+    for schema in (_FORWARD, _BACKWARD, _CTC, _CTC_BACKWARD):
         torch.library.define("jaxgrad::" + schema.split("(")[0], schema[schema.index("(") :])
 
     @torch.library.register_fake("jaxgrad::recurrent")
-    def _(mode: str, x: Any, hx: Any, weights: Any, bias: bool, layers: int, dropout: float, bidirectional: bool) -> Any:
+    def _(
+        mode: str, x: Any, hx: Any, weights: Any, bias: bool, layers: int, dropout: float, bidirectional: bool
+    ) -> Any:
         directions = 2 if bidirectional else 1
         width = hx[0].shape[-1] * directions
         output = x.new_empty(*x.shape[:2], width)
@@ -106,3 +154,24 @@ def _define(torch: Any) -> None:
         return None, found[0], found[1 : 1 + states], found[1 + states :], None, None, None, None
 
     torch.library.register_autograd("jaxgrad::recurrent", backward, setup_context=remember)
+    _define_ctc(torch)
+
+
+def _define_ctc(torch: Any) -> None:
+    @torch.library.register_fake("jaxgrad::ctc_loss")
+    def _(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int, reduction: str, zero: bool) -> Any:
+        return log_probs.new_empty(len(lengths) if reduction == "none" and log_probs.dim() == 3 else ())
+
+    @torch.library.register_fake("jaxgrad::ctc_loss_backward")
+    def _(grad: Any, log_probs: Any, *rest: Any) -> Any:  # type: ignore[no-redef]
+        return torch.empty_like(log_probs)
+
+    def remember(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.fixed = inputs[2:]
+
+    def backward(ctx: Any, grad: Any) -> Any:
+        found = torch.ops.jaxgrad.ctc_loss_backward(grad, *ctx.saved_tensors, *ctx.fixed)
+        return found, None, None, None, None, None, None
+
+    torch.library.register_autograd("jaxgrad::ctc_loss", backward, setup_context=remember)
