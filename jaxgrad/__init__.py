@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds 
         serialization,
         special,
         testing,
+        trace,
         train,
         utils,
     )

@@ -112,8 +112,7 @@ def _define(torch: Any) -> None:
     for schema in (_FORWARD, _BACKWARD, _CTC, _CTC_BACKWARD):
         torch.library.define("jaxgrad::" + schema.split("(")[0], schema[schema.index("(") :])
 
-    @torch.library.register_fake("jaxgrad::recurrent")
-    def _(
+    def recurrent(
         mode: str, x: Any, hx: Any, weights: Any, bias: bool, layers: int, dropout: float, bidirectional: bool
     ) -> Any:
         directions = 2 if bidirectional else 1
@@ -123,8 +122,7 @@ def _define(torch: Any) -> None:
         c = torch.empty_like(hx[1]) if len(hx) > 1 else x.new_empty(0)
         return output, torch.empty_like(hx[0]), c, masks
 
-    @torch.library.register_fake("jaxgrad::recurrent_backward")
-    def _(  # type: ignore[no-redef]
+    def recurrent_backward(
         output: Any,
         h: Any,
         c: Any,
@@ -138,6 +136,9 @@ def _define(torch: Any) -> None:
         masks: Any,
     ) -> Any:
         return [torch.empty_like(each) for each in (x, *hx, *weights)]
+
+    torch.library.register_fake("jaxgrad::recurrent", recurrent)
+    torch.library.register_fake("jaxgrad::recurrent_backward", recurrent_backward)
 
     def remember(ctx: Any, inputs: Any, output: Any) -> None:
         mode, x, hx, weights, bias, layers, _, bidirectional = inputs
@@ -158,13 +159,14 @@ def _define(torch: Any) -> None:
 
 
 def _define_ctc(torch: Any) -> None:
-    @torch.library.register_fake("jaxgrad::ctc_loss")
-    def _(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int, reduction: str, zero: bool) -> Any:
+    def ctc_loss(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int, reduction: str, zero: bool) -> Any:
         return log_probs.new_empty(len(lengths) if reduction == "none" and log_probs.dim() == 3 else ())
 
-    @torch.library.register_fake("jaxgrad::ctc_loss_backward")
-    def _(grad: Any, log_probs: Any, *rest: Any) -> Any:  # type: ignore[no-redef]
+    def ctc_loss_backward(grad: Any, log_probs: Any, *rest: Any) -> Any:
         return torch.empty_like(log_probs)
+
+    torch.library.register_fake("jaxgrad::ctc_loss", ctc_loss)
+    torch.library.register_fake("jaxgrad::ctc_loss_backward", ctc_loss_backward)
 
     def remember(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(*inputs[:2])
