@@ -126,6 +126,7 @@ __all__ = [
     "set_grad_enabled",
     "special",
     "testing",
+    "trace",
     "train",
     "utils",
 ]

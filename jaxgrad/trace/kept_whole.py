@@ -159,7 +159,7 @@ def _define(torch: Any) -> None:
 
 
 def _define_ctc(torch: Any) -> None:
-    def ctc_loss(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int, reduction: str, zero: bool) -> Any:
+    def ctc_loss(log_probs: Any, targets: Any, inputs: Any, lengths: Any, blank: int, reduction: str, _: bool) -> Any:
         return log_probs.new_empty(len(lengths) if reduction == "none" and log_probs.dim() == 3 else ())
 
     def ctc_loss_backward(grad: Any, log_probs: Any, *rest: Any) -> Any:
