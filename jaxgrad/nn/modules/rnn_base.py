@@ -16,7 +16,7 @@ from jaxgrad.nn import functional as F
 from jaxgrad.nn import init
 from jaxgrad.nn.functional.recurrent import Weights, recurrent
 from jaxgrad.nn.modules.module import Module
-from jaxgrad.nn.parameter import Parameter
+from jaxgrad.nn.parameter import Parameter, value_of
 from jaxgrad.nn.rngs import Rngs
 from jaxgrad.nn.utils.rnn import PackedSequence, rows_of, unpacked
 
@@ -75,7 +75,10 @@ class RNNBase(Module):
         for layer in range(self.num_layers):
             width = self.input_size if layer == 0 else self._output_size() * self._directions()
             for suffix in self._suffixes(layer):
-                shapes = {"weight_ih": (gates, width), "weight_hh": (gates, self._output_size())}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (gates, width),
+                    "weight_hh": (gates, self._output_size()),
+                }
                 if self.bias:
                     shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
                 if self.proj_size:
@@ -175,7 +178,8 @@ class RNNBase(Module):
             for suffix in self._suffixes(layer):
                 names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
                 variables = [getattr(self, name + suffix, None) for name in names]
-                found.append(Weights(*(None if each is None else each.get_value() for each in variables)))
+                values: list[Any] = [value_of(each) for each in variables]
+                found.append(Weights(*values))
         return found
 
     def _as_state(self, hx: Any) -> State:

@@ -73,7 +73,7 @@ def _flatten(packed: PackedSequence) -> tuple[tuple[Any, ...], tuple[int, ...]]:
 def _unflatten(batch_sizes: tuple[int, ...], leaves: Iterable[Any]) -> PackedSequence:
     data, sorted_indices, unsorted_indices = leaves
     sizes = np.asarray(batch_sizes, np.int64)
-    return _Packed.__new__(PackedSequence, data, sizes, sorted_indices, unsorted_indices)  # type: ignore[return-value]
+    return _Packed.__new__(PackedSequence, data, sizes, sorted_indices, unsorted_indices)
 
 
 jax.tree_util.register_pytree_node(PackedSequence, _flatten, _unflatten)

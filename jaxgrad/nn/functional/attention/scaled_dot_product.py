@@ -72,7 +72,7 @@ def scaled_dot_product_attention(
     factor = 1 / math.sqrt(q.shape[-1]) if scale is None and q.shape[-1] else (1.0 if scale is None else scale)
     scores = _product(q * factor, jnp.swapaxes(k, -1, -2))
     if is_causal:
-        mask = jnp.tri(*scores.shape[-2:], dtype=bool)
+        mask = jnp.tri(scores.shape[-2], scores.shape[-1], dtype=bool)
     if mask is not None:
         scores = _masked(scores, mask)
     weights = safe_softmax(scores)

@@ -126,10 +126,11 @@ def _by_channel(parameter: Array | None, ndim: int) -> Array | None:
 
 def _mixed(old: Array, new: Array, momentum: float | Array) -> Array:
     """``(1 - m) * old + m * new``; 1 - m is taken in double precision if m is a number."""
-    kept = 1 - momentum
+    taken: Any = momentum
+    kept: Any = 1 - momentum
     if not isinstance(momentum, jax.Array):
-        momentum, kept = (np.asarray(each, new.dtype) for each in (momentum, kept))
-    return (kept * old.astype(new.dtype) + momentum * new).astype(old.dtype)
+        taken, kept = np.asarray(taken, new.dtype), np.asarray(kept, new.dtype)
+    return (kept * old.astype(new.dtype) + taken * new).astype(old.dtype)
 
 
 def check_more_than_one_value(shape: tuple[int, ...], shown: str | None = None) -> None:
