@@ -79,11 +79,12 @@ class _BatchNorm(NormBase):
                 momentum = 1.0 / seen.astype(self._statistics_dtype())
         past = [self.running_mean, self.running_var] if tracks or not training else [None, None]
         by_batch = training or self.running_mean is None
-        arrays = [input, *map(value_of, past), value_of(self.weight), value_of(self.bias)]
+        mean, var = (value_of(each) for each in past)
+        weight, bias = value_of(self.weight), value_of(self.bias)
         if axis_name is not None and by_batch:
-            result = by_channel(*arrays, True, momentum, self.eps, axis_name)
+            result = by_channel(input, mean, var, weight, bias, True, momentum, self.eps, axis_name)
         else:
-            result = F.batch_norm(*arrays, by_batch, momentum, self.eps)
+            result = F.batch_norm(input, mean, var, weight, bias, by_batch, momentum, self.eps)
         if not isinstance(result, tuple):
             return result
         output, statistics = result
