@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
 
+Axis = int | tuple[int, ...]
+
 
 @jax.custom_jvp
 def absolute(x: Array) -> Array:
@@ -35,13 +37,13 @@ def _sgn(x: Array) -> Array:
     return jnp.where(size == 0, 0, x / jnp.where(size == 0, 1, size))
 
 
-def vector_norm(x: Array, p: float, axis: int, keepdims: bool = False, *, share_ties: bool = True) -> Array:
-    r"""``torch.linalg.vector_norm`` along one axis: :math:`(\sum_i |x_i|^p)^{1/p}`, derivatives included.
+def vector_norm(x: Array, p: float, axis: Axis, keepdims: bool = False, *, share_ties: bool = True) -> Array:
+    r"""``torch.linalg.vector_norm`` along one axis or several: :math:`(\sum_i |x_i|^p)^{1/p}`, derivatives included.
 
     Args:
         x: floating point or complex.
         p: any number; 0 counts, inf takes the greatest modulus, -inf the least.
-        axis: the axis that goes.
+        axis: the axis that goes, or several.
         keepdims: whether it stays with size 1.
         share_ties: for infinite p, whether equal entries share the derivative, or have all of it each (as in pdist).
 
@@ -53,12 +55,12 @@ def vector_norm(x: Array, p: float, axis: int, keepdims: bool = False, *, share_
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
-def _norm(x: Array, p: float, axis: int, share_ties: bool) -> Array:
+def _norm(x: Array, p: float, axis: Axis, share_ties: bool) -> Array:
     size = jnp.abs(x)
     if p == 0:
         return jnp.sum((size != 0).astype(size.dtype), axis, keepdims=True)
     if math.isinf(p):
-        if not x.shape[axis]:
+        if not x.size:
             return jnp.zeros_like(jnp.sum(size, axis, keepdims=True))
         return (jnp.max if p > 0 else jnp.min)(size, axis, keepdims=True)
     if p == 1:
@@ -70,18 +72,18 @@ def _norm(x: Array, p: float, axis: int, share_ties: bool) -> Array:
 
 @_norm.defjvp
 def _norm_jvp(
-    p: float, axis: int, share_ties: bool, primals: tuple[Array], tangents: tuple[Array]
+    p: float, axis: Axis, share_ties: bool, primals: tuple[Array], tangents: tuple[Array]
 ) -> tuple[Array, Array]:
     (x,), (t,) = primals, tangents
     norm = _norm(x, p, axis, share_ties)
+    if p == 0:
+        return norm, jnp.zeros_like(norm)  # also where x is not finite
     along = jnp.real(jnp.conj(_slope(x, norm, p, axis, share_ties)) * t)
     return norm, jnp.sum(along, axis, keepdims=True)
 
 
-def _slope(x: Array, norm: Array, p: float, axis: int, share_ties: bool) -> Array:
+def _slope(x: Array, norm: Array, p: float, axis: Axis, share_ties: bool) -> Array:
     """The derivative of the norm by each entry: torch's ``norm_backward``."""
-    if p == 0:
-        return jnp.zeros_like(x)
     if p == 1:
         return _sgn(x)
     if p == 2:

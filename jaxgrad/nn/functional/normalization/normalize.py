@@ -47,7 +47,7 @@ def normalize(
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}")
     axes = tuple(_axis(each, input.ndim) for each in (dim if isinstance(dim, tuple | list) else (dim,)))
     x = jnp.atleast_1d(input)
-    norm = vector_norm(x.astype(opmath_dtype(x.dtype)), p, axes or None, keepdims=True)
+    norm = vector_norm(x.astype(opmath_dtype(x.dtype)), p, axes or tuple(range(x.ndim)), keepdims=True)
     norm = norm.astype(jnp.finfo(input.dtype).dtype)
     # the derivative passes at the bound, as clamp_min's does
     return (x / jnp.where(norm < eps, jnp.asarray(eps, norm.dtype), norm)).reshape(input.shape)
