@@ -1,5 +1,6 @@
 """Loss and gradients of a batch, or of micro-batches one after the other."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -41,8 +42,10 @@ def gradient(loss: Loss, params: Params, batch: Batch, buffers: Buffers, generat
     )
 
 
-def accumulated(loss: Loss, params: Params, batches: Batch, buffers: Buffers, generator: Any, count: int) -> Computed:
-    """The mean of ``count`` losses and its gradient: ``(loss / count).backward()`` for one micro-batch after another.
+def accumulated(
+    loss: Loss, params: Params, batches: Batch, buffers: Buffers, generator: Any, count: int, reduction: str
+) -> Computed:
+    """The loss of ``count`` micro-batches and its gradient: ``backward()`` for one after another.
 
     One scan: the memory is that of one micro-batch and one more gradient, whatever the count.
 
@@ -53,26 +56,55 @@ def accumulated(loss: Loss, params: Params, batches: Batch, buffers: Buffers, ge
         buffers: they run through the micro-batches in order.
         generator: so does the stream.
         count: of micro-batches.
+        reduction: "mean" is torch's ``(loss / count).backward()``, "sum" its ``loss.backward()``; "weighted" is the
+            mean with the weights that the loss function reports as ``metrics["weight"]``.
     """
     _check_leading_axis(batches, count)
 
-    def one(params: Params, batch: Batch, buffers: Buffers, generator: Any) -> Computed:
+    def one(params: Params, batch: Batch, buffers: Buffers, generator: Any) -> tuple[Computed, Array]:
         computed = gradient(loss, params, batch, buffers, generator)
-        grads = map_keeping_none(lambda grad: grad / count, computed.grads)
-        return computed._replace(grads=with_key_order(key_order(params), grads))
+        weight = _weight(computed.metrics) if reduction == "weighted" else jnp.ones((), computed.loss.dtype)
+        scaled = map_keeping_none(partial(_scaled, weight=weight, count=count, reduction=reduction), computed.grads)
+        grads = with_key_order(key_order(params), scaled)
+        value = _scaled(computed.loss, weight=weight, count=count, reduction=reduction)
+        return computed._replace(loss=value, grads=grads), weight
 
-    def body(carried: tuple[Any, ...], batch: Batch) -> tuple[tuple[Any, ...], tuple[Array, Metrics]]:
+    def body(carried: tuple[Any, ...], batch: Batch) -> tuple[tuple[Any, ...], tuple[Array, Array, Metrics]]:
         params, grads, buffers, generator = carried
-        new = one(params, batch, buffers, generator)
-        return (new.params, _sum(grads, new.grads), new.buffers, new.generator), (new.loss, new.metrics)
+        new, weight = one(params, batch, buffers, generator)
+        return (new.params, _sum(grads, new.grads), new.buffers, new.generator), (new.loss, weight, new.metrics)
 
-    shapes = jax.eval_shape(one, params, jax.tree.map(lambda leaf: leaf[0], batches), buffers, generator)
-    zeros = jax.tree.map(lambda each: None if each is None else jnp.zeros(each.shape, each.dtype), shapes.grads)
-    carried, (losses, metrics) = jax.lax.scan(body, (params, zeros, buffers, generator), batches)
-    order = key_order(params)
+    shapes, _ = jax.eval_shape(one, params, jax.tree.map(lambda leaf: leaf[0], batches), buffers, generator)
+    zeros = map_keeping_none(lambda each: jnp.zeros(each.shape, each.dtype), shapes.grads)
+    carried, (losses, weights, metrics) = jax.lax.scan(body, (params, zeros, buffers, generator), batches)
     after, grads, buffers, generator = carried
-    mean = jnp.sum(losses / count, axis=0)
-    return Computed(mean, with_key_order(order, grads), with_key_order(order, after), dict(buffers), generator, metrics)
+    value = jnp.sum(losses, axis=0)
+    if reduction == "weighted":
+        total = jnp.sum(weights)
+        value = value / total
+        grads = map_keeping_none(lambda grad: (grad / total).astype(grad.dtype), grads)
+    order = key_order(params)
+    return Computed(
+        value, with_key_order(order, grads), with_key_order(order, after), dict(buffers), generator, metrics
+    )
+
+
+def _scaled(value: Array, *, weight: Array, count: int, reduction: str) -> Array:
+    if reduction == "mean":
+        return value / count
+    return value if reduction == "sum" else value * weight.astype(value.dtype)
+
+
+def _weight(metrics: Metrics) -> Array:
+    if "weight" not in metrics:
+        raise ValueError(
+            explain(
+                'accumulate_reduction="weighted" needs the weight of each micro-batch',
+                got=f"metrics {sorted(metrics)}",
+                remedy='return loss, train.Aux(metrics={"weight": number_of_examples})',
+            )
+        )
+    return jnp.asarray(metrics["weight"])
 
 
 def _sum(grads: Grads, new: Grads) -> Grads:

@@ -23,6 +23,7 @@ def make_train_step(
     tx: optax.GradientTransformation,
     *,
     accumulate: int = 1,
+    accumulate_reduction: str = "mean",
     clip_grad_norm: float | None = None,
     clip_grad_value: float | None = None,
     schedule: LRScheduler | None = None,
@@ -45,6 +46,9 @@ def make_train_step(
         accumulate: K micro-batches a step: every array of a batch has a leading axis of K, and the loss is the mean
             of the K losses (torch's ``(loss / K).backward()`` K times). Buffers and generator run through them in
             order; further metrics come with a leading axis of K.
+        accumulate_reduction: "mean"; "sum", torch's ``loss.backward()`` K times; or "weighted", the mean with the
+            weights that the loss function reports as ``metrics["weight"]``: the number of rows, where the last
+            micro-batch is padded.
         clip_grad_norm: the norm to clip to; ``metrics["grad_norm"]`` is the norm before.
         clip_grad_value: the largest magnitude of an entry.
         schedule: the one that ``init_state`` was given; it steps once a step. For one that steps once an epoch leave it
@@ -82,11 +86,14 @@ def make_train_step(
     """
     loss = Loss.of(loss_fn)
     update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite)
-    _check_count(accumulate)
+    _check_accumulation(accumulate, accumulate_reduction)
 
     def step(state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
         held = state.params, batch, state.buffers, state.generator
-        computed = gradient(loss, *held) if accumulate == 1 else accumulated(loss, *held, accumulate)
+        if accumulate == 1:
+            computed = gradient(loss, *held)
+        else:
+            computed = accumulated(loss, *held, accumulate, accumulate_reduction)
         after, metrics = update(state, computed, _widened(lr))
         return after, {"loss": computed.loss, **metrics, **computed.metrics}
 
@@ -100,6 +107,11 @@ class TrainStep:
         step: the function to compile.
         name: what it is called in the error of a state that is used again.
         donate: whether the memory of the state is taken over.
+
+    >>> from jaxgrad import optim, train
+    >>> step = train.make_train_step(lambda params, x: (params["w"] * x).sum(), optim.SGD(0.1))
+    >>> type(step).__name__
+    'TrainStep'
     """
 
     def __init__(self, step: Callable[..., tuple[TrainState, Metrics]], name: str, donate: bool):
@@ -146,7 +158,11 @@ def _widened(lr: Any) -> Any:
         return widen(lr["number"])
 
 
-def _check_count(accumulate: Any) -> None:
+def _check_accumulation(accumulate: Any, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "weighted"):
+        raise ValueError(
+            explain(f"{reduction} is not a valid value for reduction", expected='"mean", "sum", "weighted"')
+        )
     if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
         raise ValueError(explain("accumulate is a number of micro-batches", got=repr(accumulate), expected="1 or more"))
 

@@ -18,6 +18,9 @@ def step_schedule(state: TrainState, schedule: LRScheduler, metrics: Any = None)
         schedule: of ``optim.lr_scheduler``.
         metrics: what ``ReduceLROnPlateau`` judges by.
 
+    Returns:
+        A state with the schedule's next state, and with the lr in the optimizer's.
+
     Raises:
         ValueError: the state has no schedule.
         TypeError: ``ReduceLROnPlateau`` without ``metrics``, or another schedule with.

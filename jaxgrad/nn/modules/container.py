@@ -72,6 +72,9 @@ class Sequential(_Numbered):
 
     Any NNX module may stand in it.
 
+    Args:
+        args: modules, or one OrderedDict of them.
+
     Raises:
         TypeError: an argument is not a module.
 

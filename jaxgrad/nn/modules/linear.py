@@ -152,6 +152,10 @@ class Bilinear(Module):
 class Identity(Module):
     """Mirror of ``torch.nn.Identity``: returns its input, and takes any arguments it is given.
 
+    Args:
+        args: anything.
+        kwargs: anything.
+
     >>> Identity(54, unused=0.1)(3)
     3
 

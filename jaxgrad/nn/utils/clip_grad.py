@@ -117,6 +117,9 @@ def clip_grads_with_norm(
         total_norm: from ``get_total_norm``, of these gradients or of more (other devices, other groups).
         foreach: accepted as in torch; it chooses a kernel and cannot change a number here.
 
+    Returns:
+        The clipped gradients in their dtypes.
+
     >>> clip_grads_with_norm({"w": jnp.array([2.5, 5.0])}, 1.0, jnp.array(10.0))
     {'w': Array([0.2499..., 0.4999...], dtype=float32)}
     """
@@ -135,6 +138,9 @@ def clip_grad_value(
         clip_value: the largest magnitude.
         foreach: accepted as in torch; it chooses a kernel and cannot change a number here.
         names: as in ``clip_grad_norm``.
+
+    Returns:
+        The clipped gradients in their dtypes.
 
     >>> clip_grad_value({"w": jnp.array([-3.0, 0.25, 2.0]), "frozen": None}, 0.5)
     {'frozen': None, 'w': Array([-0.5 ,  0.25,  0.5 ], dtype=float32)}

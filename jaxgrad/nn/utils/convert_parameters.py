@@ -26,6 +26,9 @@ def parameters_to_vector(parameters: ParamsLike | Iterable[Array], order: Any = 
         parameters: a dict of arrays, or an iterable of arrays as in torch.
         order: the order that is meant: a model, or the names; without it the dict's own.
 
+    Returns:
+        An array of shape (n,), in the promoted dtype.
+
     Raises:
         RuntimeError: a dict that JAX has sorted, without ``order``.
         KeyError: ``order`` has other names than the dict.
