@@ -138,3 +138,44 @@ def test_an_optimizer_goes_on_in_the_other_library(name, kwargs, grouped):
         again = Ours(name, kwargs, there, groups)
         again.state = optim.load_state_dict(again.tx, again.params, read(torch_bytes(theirs.optimizer.state_dict())))
         assert jax.tree.structure(again.state) == jax.tree.structure(first.state)
+
+
+def test_lbfgs_goes_on_in_the_other_library():
+    """Its state is one dict for all parameters, with lists of directions."""
+    rng = np.random.default_rng(1)
+    matrix = rng.standard_normal((12, 12))
+    matrix = matrix @ matrix.T + np.eye(12)
+    start = rng.standard_normal(12)
+
+    def closure(optimizer, w):
+        def evaluate():
+            optimizer.zero_grad()
+            loss = 0.5 * w @ torch.tensor(matrix) @ w + torch.sin(w).sum()
+            loss.backward()
+            return loss
+
+        return evaluate
+
+    def steps(optimizer, w):
+        for _ in range(3):
+            optimizer.step(closure(optimizer, w))
+        return w.detach().numpy().copy()
+
+    with double():
+        w = torch.nn.Parameter(torch.tensor(start))
+        optimizer = torch.optim.LBFGS([w], lr=0.1, max_iter=2)
+        halfway = steps(optimizer, w)
+        file = read(torch_bytes({"w": w, "optimizer": optimizer.state_dict()}))
+        later = steps(optimizer, w)
+        tx = optim.LBFGS(lr=0.1, max_iter=2)
+        params = {"w": jnp.asarray(file["w"])}
+        state = optim.load_state_dict(tx, params, file["optimizer"])
+        fn = jax.value_and_grad(lambda p: 0.5 * p["w"] @ jnp.asarray(matrix) @ p["w"] + jnp.sin(p["w"]).sum())
+        for _ in range(3):
+            _, params, state = optim.step_with_closure(tx, fn, params, state)
+        close(params, {"w": later}, {"w": halfway})
+        back = to_torch(our_bytes({"w": params["w"], "optimizer": optim.state_dict(tx, params, state)}))
+        again = torch.nn.Parameter(back["w"])
+        other = torch.optim.LBFGS([again], lr=0.1, max_iter=2)
+        other.load_state_dict(back["optimizer"])
+        close({"w": steps(other, again)}, {"w": steps(optimizer, w)}, {"w": later})
