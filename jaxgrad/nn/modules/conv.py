@@ -140,7 +140,7 @@ class _Conv(_ConvNd):
 
     def forward(self, input: Array) -> Array:
         r"""(N, in_channels, \*spatial) -> (N, out_channels, \*spatial); the batch may be missing."""
-        padding = self.padding
+        padding: int | Sizes | str = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._around(), mode=self.padding_mode), 0
         conv = (F.conv1d, F.conv2d, F.conv3d)[self.n - 1]
@@ -266,8 +266,12 @@ class _ConvTranspose(_ConvNd):
         transpose = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self.n - 1]
         bias = None if self.bias is None else self.bias.get_value()
         more = self._output_padding(input, output_size)
-        weight = self.weight.get_value()
-        return transpose(input, weight, bias, self.stride, self.padding, more, self.groups, self.dilation)
+        weight, padding = self.weight.get_value(), self._numbers()
+        return transpose(input, weight, bias, self.stride, padding, more, self.groups, self.dilation)
+
+    def _numbers(self) -> Sizes:
+        """The padding, which is never a word here."""
+        return self._sizes(self.padding, "padding")
 
     def _output_padding(self, input: Array, output_size: Sequence[int] | None) -> Sizes:
         if output_size is None:
@@ -282,7 +286,7 @@ class _ConvTranspose(_ConvNd):
         least = [
             (size - 1) * s - 2 * p + d * (k - 1) + 1
             for size, s, p, d, k in zip(
-                input.shape[leading:], self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+                input.shape[leading:], self.stride, self._numbers(), self.dilation, self.kernel_size, strict=True
             )
         ]
         most = [size + s - 1 for size, s in zip(least, self.stride, strict=True)]

@@ -110,8 +110,9 @@ class _FractionalMaxPool(PoolNd):
         self.output_ratio: tuple[float, ...] | None = None
         if output_ratio is not None:
             one = isinstance(output_ratio, int | float)
-            self.output_ratio = (output_ratio,) * self.n if one else tuple(output_ratio)  # type: ignore
-            if not all(0 < ratio < 1 for ratio in self.output_ratio):
+            ratios: tuple[float, ...] = (output_ratio,) * self.n if one else tuple(output_ratio)  # type: ignore
+            self.output_ratio = ratios
+            if not all(0 < ratio < 1 for ratio in ratios):
                 raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
     def forward(self, input: Array) -> Any:

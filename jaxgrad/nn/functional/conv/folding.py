@@ -45,7 +45,7 @@ def unfold(
     Source: torch/nn/functional.py, ``unfold``.
     """
     input = jnp.asarray(input)
-    kernel, dilation, padding, stride = _numbers(kernel_size, dilation, padding, stride, "unfold")
+    kernel, spread, pads, steps = _numbers(kernel_size, dilation, padding, stride, "unfold")
     if input.ndim < 3:
         raise IndexError(
             explain(
@@ -59,19 +59,19 @@ def unfold(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
             f"but got: {list(input.shape)}"
         )
-    blocks = [count(*numbers) for numbers in zip(input.shape[-2:], kernel, stride, padding, dilation, strict=True)]
+    blocks = [count(*numbers) for numbers in zip(input.shape[-2:], kernel, steps, pads, spread, strict=True)]
     if min(blocks) < 1:
         raise RuntimeError(
-            f"Given input with spatial size {input.shape[-2:]}, kernel_size={kernel}, dilation={dilation}, "
-            f"padding={padding}, calculated shape of the array of sliding blocks as {tuple(blocks)}, "
+            f"Given input with spatial size {input.shape[-2:]}, kernel_size={kernel}, dilation={spread}, "
+            f"padding={pads}, calculated shape of the array of sliding blocks as {tuple(blocks)}, "
             "but its components must be at least one."
         )
     if jnp.issubdtype(input.dtype, jnp.integer):
         raise NotImplementedError(f"\"im2col_out_cpu\" not implemented for '{torch_name(input.dtype)}'")
     x = input if input.ndim == 4 else input[None]
-    x = jnp.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
-    x = slide(x, 2, kernel[0], stride[0], dilation[0])
-    x = slide(x, 4, kernel[1], stride[1], dilation[1])  # (N, C, kH, H', kW, W')
+    x = jnp.pad(x, ((0, 0), (0, 0), *((p, p) for p in pads)))
+    x = slide(x, 2, kernel[0], steps[0], spread[0])
+    x = slide(x, 4, kernel[1], steps[1], spread[1])  # (N, C, kH, H', kW, W')
     columns = jnp.swapaxes(x, 3, 4).reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], blocks[0] * blocks[1])
     return columns if input.ndim == 4 else columns[0]
 
@@ -108,7 +108,7 @@ def fold(
     """
     input = jnp.asarray(input)
     size = _pair(output_size, "output_size", "fold")
-    kernel, dilation, padding, stride = _numbers(kernel_size, dilation, padding, stride, "fold")
+    kernel, spread, pads, steps = _numbers(kernel_size, dilation, padding, stride, "fold")
     if input.ndim not in (2, 3) or 0 in input.shape[-2:]:
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
@@ -121,8 +121,8 @@ def fold(
             f"Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
             f"input.size(1)={input.shape[at]} and kernel_size={kernel}."
         )
-    h, w = (count(*numbers) for numbers in zip(size, kernel, stride, padding, dilation, strict=True))
-    given = f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, stride={stride}, "
+    h, w = (count(*numbers) for numbers in zip(size, kernel, steps, pads, spread, strict=True))
+    given = f"Given output_size={size}, kernel_size={kernel}, dilation={spread}, padding={pads}, stride={steps}, "
     if input.shape[-1] != h * w:
         raise RuntimeError(
             f"{given}expected size of input's dimension 2 to match the calculated number of sliding blocks "
@@ -135,10 +135,10 @@ def fold(
     x = input if input.ndim == 3 else input[None]
     x = x.reshape(x.shape[0], x.shape[1] // area, *kernel, h, w)
     x = jnp.swapaxes(x, 3, 4)
-    padded = [n + 2 * p for n, p in zip(size, padding, strict=True)]
-    x = overlay(x, 4, padded[1], stride[1], dilation[1])
-    x = overlay(x, 2, padded[0], stride[0], dilation[0])
-    x = x[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
+    padded = [n + 2 * p for n, p in zip(size, pads, strict=True)]
+    x = overlay(x, 4, padded[1], steps[1], spread[1])
+    x = overlay(x, 2, padded[0], steps[0], spread[0])
+    x = x[:, :, pads[0] : pads[0] + size[0], pads[1] : pads[1] + size[1]]
     return x if input.ndim == 3 else x[0]
 
 

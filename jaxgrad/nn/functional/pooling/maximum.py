@@ -5,6 +5,7 @@ element that counts, whole (``jnp.max`` would share it out).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +89,7 @@ def _compared(x: Array, index: Array | None, axis: int, windows: Windows) -> tup
         if (~windows.inside[:, q]).any():
             better = better & _along(windows.inside[:, q], axis, x.ndim)
         best = jnp.where(better, candidate, best)
-        if index is not None:
+        if index is not None and best_index is not None:
             best_index = jnp.where(better, piece(index, axis, q * dilation, n, stride), best_index)
     return best, best_index
 
@@ -149,7 +150,7 @@ def max_over(x: Array, windows: list[Windows], *, with_index: bool) -> tuple[Arr
     return x, index
 
 
-def _least(dtype: np.dtype) -> Array | np.generic:
+def _least(dtype: Any) -> Any:
     if jnp.issubdtype(dtype, jnp.floating):
         return np.asarray(-np.inf, dtype)[()]
     return np.asarray(jnp.iinfo(dtype).min, dtype)[()]
@@ -163,7 +164,7 @@ def _along(mask: np.ndarray, axis: int, ndim: int) -> np.ndarray:
     return mask.reshape((1,) * axis + (-1,) + (1,) * (ndim - axis - 1))
 
 
-def _widen(x: Array, axis: int, before: int, after: int, value: Array | np.generic | int) -> Array:
+def _widen(x: Array, axis: int, before: int, after: int, value: Any) -> Array:
     if not before and not after:
         return x
     pads = [(0, 0, 0)] * x.ndim
