@@ -16,7 +16,7 @@ import jaxgrad
 
 torch = pytest.importorskip("torch", reason="the reference is not installed")
 
-OWN = {"train", "parity", "cli"}
+OWN = {"train", "trace", "parity", "cli"}
 """Sub-packages without an address in torch."""
 
 REPLACED = {
