@@ -107,14 +107,15 @@ def both(name, args, kwargs, seed=0):
 
 
 SMALL = (8, 2, 12)
+LONG = pytest.mark.exhaustive
 TRAINED = [
     ("MultiheadAttention", (8, 2, 0.3), {"batch_first": True}, 3),
     ("MultiheadAttention", (8, 2, 0.3), {"add_bias_kv": True, "add_zero_attn": True, "kdim": 8, "vdim": 8}, 3),
     ("TransformerEncoderLayer", (*SMALL, 0.3), {"batch_first": True}, 1),
-    ("TransformerEncoderLayer", (*SMALL, 0.3), {"norm_first": True, "bias": False}, 1),
+    pytest.param("TransformerEncoderLayer", (*SMALL, 0.3), {"norm_first": True, "bias": False}, 1, marks=LONG),
     ("TransformerDecoderLayer", (*SMALL, 0.3), {"batch_first": True, "norm_first": True}, 2),
-    ("TransformerDecoderLayer", (*SMALL, 0.3), {}, 2),
-    ("Transformer", (8, 2, 2, 1, 12, 0.3), {"batch_first": True, "activation": "relu"}, 2),
+    pytest.param("TransformerDecoderLayer", (*SMALL, 0.3), {}, 2, marks=LONG),
+    pytest.param("Transformer", (8, 2, 2, 1, 12, 0.3), {"batch_first": True, "activation": "relu"}, 2, marks=LONG),
 ]
 
 
