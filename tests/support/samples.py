@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
+from jaxgrad import nn, random
 from jaxgrad.parity import distance
 from jaxgrad.parity.jax_side import cotangent, resolve
 from jaxgrad.parity.measure import noise_ratio
@@ -77,10 +78,29 @@ def to_jax(value):
 
 def _module(module):
     """Ours of the same name, built from the attributes that are torch's constructor's arguments."""
+    if isinstance(module, torch.nn.TransformerEncoderLayer):
+        return _encoder_layer(module)
     ours = resolve(f"nn.{type(module).__name__}")
     named = {"p": "norm"} if "norm" in vars(module) else {}
     arguments = [name for name in inspect.signature(ours.__init__).parameters if name not in ("self", "rngs")]
     return ours(*(getattr(module, named.get(name, name)) for name in arguments))
+
+
+def _encoder_layer(module):
+    """The one module whose constructor's arguments lie deeper; its values are copied by whoever calls it."""
+    return resolve("nn.TransformerEncoderLayer")(
+        module.self_attn.embed_dim,
+        module.self_attn.num_heads,
+        module.linear1.out_features,
+        module.dropout.p,
+        to_jax(module.activation),
+        module.norm1.eps,
+        module.self_attn.batch_first,
+        module.norm_first,
+        module.linear1.bias is not None,
+        dtype=to_jax(module.linear1.weight.dtype),
+        rngs=nn.Rngs(random.manual_seed(0)),
+    )
 
 
 def tensors_of(tree):
