@@ -45,7 +45,7 @@ def _validate(*, lr: Any, rho: Any, eps: Any, weight_decay: Any, maximize: bool)
     check_at_least("Invalid weight_decay value", weight_decay)
 
 
-@lift(init=_init, host=_host, validate=_validate)
+@lift(called="Adadelta", init=_init, host=_host, validate=_validate)
 def _adadelta(param: Array, grad: Array, state: AdadeltaState, c: Constants) -> tuple[Array, AdadeltaState]:
     # acc_delta reads it when the parameter is overwritten already: computed anew it would take a copy of the parameter
     grad = decayed(grad, param, c["weight_decay"], stored=True)

@@ -11,6 +11,7 @@ from jaxgrad._core.types import Array, PyTree
 from jaxgrad.optim._rule.arithmetic import add, div, element, lerp, mean, mul, norm, rsqrt
 from jaxgrad.optim._rule.checks import check, check_one_element
 from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -61,7 +62,7 @@ def _check_params(params: PyTree) -> None:
             raise RuntimeError(explain("Adafactor does not support complex parameters", got=f'"{name}": {param.dtype}'))
 
 
-@lift(init=_init, host=_host, validate=_validate, check_params=_check_params)
+@lift(called="Adafactor", init=_init, host=_host, validate=_validate, check_params=_check_params)
 def _adafactor(param: Array, grad: Array, state: AdafactorState, c: Constants) -> tuple[Array, AdafactorState]:
     tiny = float(jnp.finfo(param.dtype).eps)
     eps1, eps1_squared = c.get("eps1", tiny), c.get("eps1_squared", tiny * tiny)
@@ -148,7 +149,13 @@ def Adafactor(
     flags = {"foreach": foreach}
     check_flags(flags)
     return _adafactor(
-        {"lr": lr, "beta2_decay": beta2_decay, "eps": tuple(eps), "d": d, "weight_decay": weight_decay},
+        {
+            "lr": lr,
+            "beta2_decay": beta2_decay,
+            "eps": as_tuple(eps, "eps", "Adafactor", 2),
+            "d": d,
+            "weight_decay": weight_decay,
+        },
         {"maximize": maximize},
         param_groups,
         flags,

@@ -46,7 +46,7 @@ def _validate(
     check_at_least("Invalid epsilon value", eps)
 
 
-@lift(init=_init, host=_host, validate=_validate, starts_at_once=True)
+@lift(called="Adagrad", init=_init, host=_host, validate=_validate, starts_at_once=True)
 def _adagrad(param: Array, grad: Array, state: AdagradState, c: Constants) -> tuple[Array, AdagradState]:
     grad = decayed(grad, param, c["weight_decay"])
     total = addcmul(state.sum, grad, grad, 1)

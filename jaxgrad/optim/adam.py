@@ -9,6 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check, check_at_least, check_betas, check_lr, check_one_element
 from jaxgrad.optim._rule.flags import check_flags, is_tensor
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -64,7 +65,7 @@ def _validate(
         check_one_element(f"betas[{index}]", beta)
 
 
-@lift(init=_init, host=_host, validate=_validate)
+@lift(called="Adam", init=_init, host=_host, validate=_validate)
 def _adam(
     param: Array, grad: Array, state: AdamState, c: Constants, *, amsgrad: bool, decoupled_weight_decay: bool
 ) -> tuple[Array, AdamState]:
@@ -134,10 +135,11 @@ def Adam(
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015; Reddi, Kale, Kumar, On the convergence of
     Adam and beyond, 2018.
     """
+    betas = as_tuple(betas, "betas", "Adam", 2)
     flags = {"foreach": foreach, "fused": fused, "capturable": capturable, "differentiable": differentiable}
     check_flags(flags, tensors={"lr": lr, "betas[0]": betas[0], "betas[1]": betas[1]})
     return _adam(
-        {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
+        {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay},
         {"amsgrad": amsgrad, "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay},
         param_groups,
         flags,

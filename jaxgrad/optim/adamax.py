@@ -9,6 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, decayed, lerp, mul, plus
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -45,7 +46,7 @@ def _validate(*, lr: Any, betas: Any, eps: Any, weight_decay: Any, maximize: boo
     check_at_least("Invalid weight_decay value", weight_decay)
 
 
-@lift(init=_init, host=_host, validate=_validate)
+@lift(called="Adamax", init=_init, host=_host, validate=_validate)
 def _adamax(param: Array, grad: Array, state: AdamaxState, c: Constants) -> tuple[Array, AdamaxState]:
     grad = decayed(grad, param, c["weight_decay"])
     exp_avg = lerp(state.exp_avg, grad, c["one_minus_beta1"])
@@ -99,7 +100,7 @@ def Adamax(
     flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
     check_flags(flags)
     return _adamax(
-        {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
+        {"lr": lr, "betas": as_tuple(betas, "betas", "Adamax", 2), "eps": eps, "weight_decay": weight_decay},
         {"maximize": maximize},
         param_groups,
         flags,

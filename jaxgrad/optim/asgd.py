@@ -50,7 +50,7 @@ def _validate(*, lr: Any, lambd: Any, alpha: Any, t0: Any, weight_decay: Any, ma
     check_at_least("Invalid weight_decay value", weight_decay)
 
 
-@lift(init=_init, host=_host, scalars=_scalars, validate=_validate)
+@lift(called="ASGD", init=_init, host=_host, scalars=_scalars, validate=_validate)
 def _asgd(param: Array, grad: Array, state: ASGDState, c: Constants) -> tuple[Array, ASGDState]:
     grad = decayed(grad, param, c["weight_decay"])
     param = add(mul(param, c["decay"]), grad, c["minus_eta"])

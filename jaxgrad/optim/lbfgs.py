@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.errors import check_matching_grads, explain
 from jaxgrad._core.trees import is_none
 from jaxgrad._core.types import Array, Grads, PyTree
@@ -21,6 +22,7 @@ from jaxgrad.optim._rule.compiled import compiled_descent
 from jaxgrad.optim._rule.descent import Options, empty
 from jaxgrad.optim._rule.entries import as_number, check_groups, check_options
 from jaxgrad.optim._rule.flat_vector import flat, torch_places, unflattener
+from jaxgrad.optim._rule.kinds import check_kinds
 from jaxgrad.optim._rule.lbfgs_entry import from_torch_entry, torch_entry
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.packed import injected, packed, unpacked, widened
@@ -104,13 +106,19 @@ def LBFGS(
 
     Source: Nocedal and Wright, Numerical optimization, 2006, chapters 3 and 7; Schmidt, minFunc, 2005.
     """
+    start = {"lr": lr, "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
+    check_kinds("LBFGS", start)
     check_lr(lr)
+    max_iter, history_size = (
+        as_integer(max_iter, "max_iter", "LBFGS"),
+        as_integer(history_size, "history_size", "LBFGS"),
+    )
+    max_eval = None if max_eval is None else as_integer(max_eval, "max_eval", "LBFGS")
     if param_groups is not None:
         raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
     if line_search_fn not in (None, "strong_wolfe"):
         raise RuntimeError(explain("only 'strong_wolfe' is supported", got=repr(line_search_fn)))
     options = Options(max_iter, max_iter * 5 // 4 if max_eval is None else max_eval, history_size, line_search_fn)
-    start = {"lr": lr, "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
     return Optimizer.of(_LBFGS(start, options))
 
 

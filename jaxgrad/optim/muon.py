@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad.optim._rule.arithmetic import add, lerp, mul, rounded
 from jaxgrad.optim._rule.checks import check, check_one_element
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -56,16 +58,16 @@ def _validate(
     ns_steps: int,
     adjust_lr_fn: str | None,
 ) -> None:
-    del nesterov, eps
+    del nesterov, eps, ns_coefficients
     check_one_element("lr", lr)
     check(lambda: 0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}", lr)
     check(lambda: 0.0 <= momentum, f"momentum should be >= 0 but is: {momentum}", momentum)
     check(lambda: 0.0 <= weight_decay, f"weight decay should be >= 0 but is: {weight_decay}", weight_decay)
     if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
         raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+    if not isinstance(ns_steps, jax.Array):
+        as_integer(ns_steps, "ns_steps", "Muon")
     check(lambda: ns_steps < 100, "Number of steps must be less than 100 for computational efficiency", ns_steps)
-    if len(ns_coefficients) != 3:
-        raise ValueError("Coefficients must be a tuple of exactly 3 values")
 
 
 def _check_params(params: PyTree) -> None:
@@ -82,7 +84,7 @@ def _check_params(params: PyTree) -> None:
             raise RuntimeError(explain("Muon does not support complex parameters", got=f'"{name}": {param.dtype}'))
 
 
-@lift(init=_init, host=_host, counts_steps=False, validate=_validate, check_params=_check_params)
+@lift(called="Muon", init=_init, host=_host, counts_steps=False, validate=_validate, check_params=_check_params)
 def _muon(
     param: Array,
     grad: Array,
@@ -198,7 +200,7 @@ def Muon(
             "lr": lr,
             "weight_decay": weight_decay,
             "momentum": momentum,
-            "ns_coefficients": tuple(ns_coefficients),
+            "ns_coefficients": as_tuple(ns_coefficients, "ns_coefficients", "Muon", 3),
             "eps": eps,
         },
         {"nesterov": nesterov, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn},

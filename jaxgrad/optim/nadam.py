@@ -9,6 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -67,7 +68,7 @@ def _validate(
     check_at_least("Invalid momentum_decay value", momentum_decay)
 
 
-@lift(init=_init, host=_host, scalars=_scalars, validate=_validate)
+@lift(called="NAdam", init=_init, host=_host, scalars=_scalars, validate=_validate)
 def _nadam(
     param: Array, grad: Array, state: NAdamState, c: Constants, *, decoupled_weight_decay: bool
 ) -> tuple[Array, NAdamState]:
@@ -133,7 +134,7 @@ def NAdam(
     return _nadam(
         {
             "lr": lr,
-            "betas": tuple(betas),
+            "betas": as_tuple(betas, "betas", "NAdam", 2),
             "eps": eps,
             "weight_decay": weight_decay,
             "momentum_decay": momentum_decay,

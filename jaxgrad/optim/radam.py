@@ -9,6 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, addcmul, decayed, div, lerp, mul, plus, scalar_over, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -58,7 +59,7 @@ def _validate(
     check_at_least("Invalid weight_decay value", weight_decay)
 
 
-@lift(init=_init, host=_host, validate=_validate)
+@lift(called="RAdam", init=_init, host=_host, validate=_validate)
 def _radam(
     param: Array, grad: Array, state: RAdamState, c: Constants, *, decoupled_weight_decay: bool
 ) -> tuple[Array, RAdamState]:
@@ -123,7 +124,7 @@ def RAdam(
     flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
     check_flags(flags)
     return _radam(
-        {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
+        {"lr": lr, "betas": as_tuple(betas, "betas", "RAdam", 2), "eps": eps, "weight_decay": weight_decay},
         {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize},
         param_groups,
         flags,

@@ -56,7 +56,7 @@ def _validate(
     check_at_least("Invalid alpha value", alpha)
 
 
-@lift(init=_init, host=_host, validate=_validate)
+@lift(called="RMSprop", init=_init, host=_host, validate=_validate)
 def _rmsprop(
     param: Array, grad: Array, state: RMSpropState, c: Constants, *, centered: bool
 ) -> tuple[Array, RMSpropState]:

@@ -9,6 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcmul, element, mul, sign
 from jaxgrad.optim._rule.checks import check, check_lr
 from jaxgrad.optim._rule.flags import check_flags
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -52,7 +53,7 @@ def _validate(*, lr: Any, etas: Any, step_sizes: Any, maximize: bool) -> None:
     )
 
 
-@lift(init=_init, host=_host, validate=_validate)
+@lift(called="Rprop", init=_init, host=_host, validate=_validate)
 def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[Array, RpropState]:
     turn = mul(grad, state.prev)
     factor = jnp.where(turn > 0, c["etaplus"], jnp.where(turn < 0, c["etaminus"], 1))
@@ -107,7 +108,11 @@ def Rprop(
     flags = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
     check_flags(flags)
     return _rprop(
-        {"lr": lr, "etas": tuple(etas), "step_sizes": tuple(step_sizes)},
+        {
+            "lr": lr,
+            "etas": as_tuple(etas, "etas", "Rprop", 2),
+            "step_sizes": as_tuple(step_sizes, "step_sizes", "Rprop", 2),
+        },
         {"maximize": maximize},
         param_groups,
         flags,

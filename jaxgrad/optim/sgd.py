@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, decayed, mul
-from jaxgrad.optim._rule.checks import check, check_at_least, check_lr
+from jaxgrad.optim._rule.checks import check, check_one_element
 from jaxgrad.optim._rule.flags import check_flags
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
@@ -42,19 +42,20 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
 
 def _validate(*, lr: Any, momentum: Any, dampening: Any, weight_decay: Any, nesterov: bool, maximize: bool) -> None:
     del maximize
-    check_lr(lr)
-    check_at_least("Invalid momentum value", momentum)
-    check_at_least("Invalid weight_decay value", weight_decay)
+    check_one_element("lr", lr)
+    check(lambda: not lr < 0, f"Invalid learning rate: {lr}", lr, expected="a number >= 0")  # nan passes, as in torch
+    check(lambda: not momentum < 0, f"Invalid momentum value: {momentum}", momentum)
+    check(lambda: not weight_decay < 0, f"Invalid weight_decay value: {weight_decay}", weight_decay)
     if nesterov:
         check(
-            lambda: momentum > 0 and dampening == 0,
+            lambda: not (momentum <= 0 or dampening != 0),
             "Nesterov momentum requires a momentum and zero dampening",
             momentum,
             dampening,
         )
 
 
-@lift(init=_init, host=_host, counts_steps=False, validate=_validate)
+@lift(called="SGD", init=_init, host=_host, counts_steps=False, validate=_validate)
 def _sgd(param: Array, grad: Array, state: SGDState, c: Constants, *, nesterov: bool) -> tuple[Array, SGDState]:
     grad = decayed(grad, param, c["weight_decay"])
     buf = state.momentum_buffer

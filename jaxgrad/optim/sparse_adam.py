@@ -18,6 +18,7 @@ from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.experimental import BCOO
 from jaxgrad.optim._rule.arithmetic import div, mul, plus, sqrt, sub
 from jaxgrad.optim._rule.checks import check, check_betas, check_one_element
+from jaxgrad.optim._rule.kinds import as_tuple
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -78,6 +79,7 @@ def _check_params(params: PyTree) -> None:
 
 
 @lift(
+    called="SparseAdam",
     counts_in_python=True,
     init=_init,
     host=_host,
@@ -146,7 +148,7 @@ def SparseAdam(
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, as torch masks it.
     """
     return _sparse_adam(
-        {"lr": lr, "betas": tuple(betas), "eps": eps},
+        {"lr": lr, "betas": as_tuple(betas, "betas", "SparseAdam", 2), "eps": eps},
         {"maximize": maximize},
         param_groups,
     )

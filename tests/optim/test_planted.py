@@ -121,7 +121,11 @@ def test_a_wrong_rule_is_seen(fault):
     params, grads = harness.start("Adam"), harness.moving_gradients("Adam", 40)
     truth = harness.torch_run("Adam", kwargs, params, grads, "float64")
     with jax.enable_x64(True):
-        build = lift(init=lambda p, h: adam._init(p, h, amsgrad=False, decoupled_weight_decay=False), host=adam._host)
+        build = lift(
+            called="Adam",
+            init=lambda p, h: adam._init(p, h, amsgrad=False, decoupled_weight_decay=False),
+            host=adam._host,
+        )
         rule = build(lambda p, g, s, c: _adam(p, g, s, c, **fault))
         tx = rule({"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.1}, {})
         arrays = jax.tree.map(jax.numpy.asarray, params)

@@ -1,11 +1,14 @@
 """The static side of a parameter group: what shapes the code, and the numbers that the state starts with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.errors import explain
 from jaxgrad.optim._rule.flags import FLAGS, check_flags
+from jaxgrad.optim._rule.kinds import as_tuple, check_kinds
+from jaxgrad.optim._rule.rule import Rule
 from jaxgrad.optim.groups import Selection, selection_of
 
 LABELS = (*FLAGS, "name", "initial_lr")
@@ -30,7 +33,7 @@ class Group:
 
 
 def groups_of(
-    validate: Callable[..., None],
+    rule: Rule,
     hyperparams: dict[str, Any],
     options: dict[str, Any],
     flags: dict[str, Any],
@@ -41,10 +44,13 @@ def groups_of(
     Raises:
         TypeError: a group has an option that the optimizer does not.
     """
-    validate(**hyperparams, **options)
+    check_kinds(rule.called, hyperparams)
+    rule.validate(**hyperparams, **options)
     if groups is None:
         return [_group(..., hyperparams, options, flags)]
     found = []
+    if not isinstance(groups, Iterable) or isinstance(groups, (str, dict)) or hasattr(groups, "ndim"):
+        raise wrong_kind(groups, "param_groups", rule.called, "list of dicts")
     for group in groups:
         selection = selection_of(group)
         labels = {key: value for key, value in group.items() if key in LABELS and key not in hyperparams}
@@ -57,11 +63,16 @@ def groups_of(
                     expected=", ".join([*hyperparams, *options, *LABELS]),
                 )
             )
-        own_hyperparams = {key: group.get(key, value) for key, value in hyperparams.items()}
+        own_hyperparams = {key: _of_form(rule, key, group.get(key, value), value) for key, value in hyperparams.items()}
         own_options = {key: group.get(key, value) for key, value in options.items()}
-        validate(**own_hyperparams, **own_options)
+        check_kinds(rule.called, own_hyperparams)
+        rule.validate(**own_hyperparams, **own_options)
         found.append(_group(selection, own_hyperparams, own_options, flags | labels))
     return found
+
+
+def _of_form(rule: Rule, key: str, value: Any, default: Any) -> Any:
+    return as_tuple(value, key, rule.called, len(default)) if isinstance(default, tuple) else value
 
 
 def _group(selection: Selection, hyperparams: dict[str, Any], options: dict[str, Any], labels: dict[str, Any]) -> Group:

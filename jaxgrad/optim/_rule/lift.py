@@ -27,6 +27,7 @@ class Lift(Rule):
 
 def lift(
     *,
+    called: str,
     init: Callable[..., Any],
     host: Callable[..., tuple[Constants, Scalars]],
     scalars: Callable[..., dict[str, Any]] = lambda **hyperparams: {},
@@ -40,6 +41,7 @@ def lift(
     """Lift a rule ``(param, grad, state, c, **options) -> (param, state)`` for one tensor to trees and groups.
 
     Args:
+        called: torch's name of the optimizer.
         init: ``(param, hyperparams, **options) -> state``, one parameter's record of tensors before the first step.
         host: ``(scalars, hyperparams) -> (constants, new_scalars)`` in float64; ``scalars["step"]`` is counted up
             already. It sees one vector for all parameters of a group. With ``scalars`` it takes a third argument, which
@@ -58,16 +60,17 @@ def lift(
 
     def decorate(tensor: Callable[..., tuple[Array, Any]]) -> Lift:
         return Lift(
-            tensor,
-            init,
-            host,
-            scalars,
-            validate,
-            check_params,
-            check_grads,
-            counts_steps,
-            counts_in_python,
-            starts_at_once,
+            tensor=tensor,
+            called=called,
+            init=init,
+            host=host,
+            scalars=scalars,
+            validate=validate,
+            check_params=check_params,
+            check_grads=check_grads,
+            counts_steps=counts_steps,
+            counts_in_python=counts_in_python,
+            starts_at_once=starts_at_once,
         )
 
     return decorate

@@ -52,7 +52,7 @@ class Lifted:
     specs: list[Group] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        specs = groups_of(self.rule.validate, self.hyperparams, self.options, self.flags, self.groups)
+        specs = groups_of(self.rule, self.hyperparams, self.options, self.flags, self.groups)
         object.__setattr__(self, "specs", specs)
 
     def members(self, params: PyTree) -> list[list[str]]:

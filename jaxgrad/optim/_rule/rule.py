@@ -25,6 +25,9 @@ class Rule:
     tensor: Callable[..., tuple[Array, Any]]
     """``(param, grad, state, c, **options) -> (param, state)`` for one tensor."""
 
+    called: str
+    """Torch's name of the optimizer."""
+
     init: Callable[..., Any]
     host: Callable[..., tuple[Constants, Scalars]]
     scalars: Callable[..., dict[str, Any]]

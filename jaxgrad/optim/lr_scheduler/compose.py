@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxgrad._core.arguments import as_list, wrong_kind
 from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file
 from jaxgrad.optim.lr_scheduler.cyclic import CyclicLR
@@ -143,7 +145,7 @@ class ChainedScheduler(_Composite):
     last_epoch = -1
 
     def __post_init__(self) -> None:
-        self._set(schedulers=tuple(self.schedulers))
+        self._set(schedulers=tuple(as_list(self.schedulers, "schedulers", "ChainedScheduler", "list of schedulers")))
         if self.lr is None and self.schedulers:
             self._set(lr=getattr(self.schedulers[0], "lr", None))
         elif self.lr is not None:
@@ -241,11 +243,15 @@ class SequentialLR(_Composite):
         if schedulers is None or milestones is None:
             missing = "schedulers" if schedulers is None else "milestones"
             raise TypeError(f"SequentialLR.__init__() missing 1 required positional argument: '{missing}'")
+        schedulers = tuple(as_list(schedulers, "schedulers", "SequentialLR", "list of schedulers"))
+        milestones = as_list(milestones, "milestones", "SequentialLR", "list of ints")
+        if not all(isinstance(each, (int, np.integer)) for each in milestones):
+            raise wrong_kind(milestones, "milestones", "SequentialLR", "list of ints")
         if lr is None and schedulers:
             lr = getattr(schedulers[0], "lr", None)
         self._set(
             lr=normalize_lr(lr) if lr is not None else None,
-            schedulers=tuple(schedulers),
+            schedulers=schedulers,
             milestones=tuple(milestones),
             last_epoch=last_epoch,
         )

@@ -63,7 +63,9 @@ def as_host_numbers(tree: Any) -> Any:
 def _number(value: Any) -> Number:
     if isinstance(value, jax.Array) and value.ndim == 0:
         return value
-    if isinstance(value, (int, float, np.number)) or (isinstance(value, np.ndarray) and value.ndim == 0):
+    if isinstance(value, (int, float, np.number)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiub"
+    ):
         return float(value)
     raise TypeError(
         explain(

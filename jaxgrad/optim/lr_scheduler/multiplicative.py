@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups
@@ -307,7 +308,11 @@ class LambdaLR(LRScheduler):
     last_epoch: int = -1
 
     def _validate(self) -> None:
-        self._set(lr_lambda=_one_per_group(self.lr_lambda, self.lr))
+        functions = _one_per_group(self.lr_lambda, self.lr)
+        for function in functions:
+            if not callable(function):
+                raise wrong_kind(function, "lr_lambda", "LambdaLR", "function or list of functions")
+        self._set(lr_lambda=functions)
 
     def _get_lr(self, memory: Memory, lr: Number, group: int, initial: bool) -> Number:
         return memory.base_lrs[group] * _function(self.lr_lambda, group)(memory.last_epoch)

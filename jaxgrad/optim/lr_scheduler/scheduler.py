@@ -31,6 +31,7 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import Taken, changed, from_file, own_arguments
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, as_host_numbers, lookup, normalize_lr, per_group
+from jaxgrad.optim.lr_scheduler.kinds import check_fields
 
 
 class State(NamedTuple):
@@ -69,6 +70,7 @@ class LRScheduler:
 
     def __post_init__(self) -> None:
         self._set(lr=normalize_lr(self.lr))
+        check_fields(self)
         self._validate()
 
     # --- the host form: torch's own recursion in doubles ---

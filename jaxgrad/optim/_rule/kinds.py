@@ -1,0 +1,74 @@
+"""Hyper-parameters of the right kind, before their values are looked at."""
+
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from jaxgrad._core.arguments import wrong_kind
+from jaxgrad._core.errors import explain, is_traced
+
+_TUPLES = ("betas", "etas", "step_sizes", "ns_coefficients", "eps")
+
+
+def check_kinds(function: str, hyperparams: Mapping[str, Any]) -> None:
+    """Raise unless every hyper-parameter is a number, or a tuple of numbers where torch has one.
+
+    Raises:
+        TypeError: "Adam(): argument 'lr' must be float, not dict", with the remedy for parameters and for a schedule.
+        ValueError: "Tensor lr must be 1-element".
+    """
+    for name, value in hyperparams.items():
+        if not isinstance(value, tuple) or name not in _TUPLES or (name == "eps" and function != "Adafactor"):
+            _check_number(function, name, value)
+            continue
+        for index, each in enumerate(value):
+            by_default = name == "eps" and index == 0 and each is None
+            if not by_default:
+                _check_number(function, f"{name}[{index}]", each)
+
+
+def as_tuple(value: Any, name: str, function: str, count: int) -> tuple[Any, ...]:
+    """Several numbers, as many as there must be.
+
+    Raises:
+        TypeError: "Adam(): argument 'betas' must be tuple of 2 floats, not float".
+        ValueError: there are more or fewer.
+
+    >>> as_tuple([0.9, 0.99], "betas", "Adam", 2)
+    (0.9, 0.99)
+    """
+    kind = f"tuple of {count} floats"
+    if isinstance(value, (str, dict, set)) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        raise wrong_kind(value, name, function, kind)
+    found = tuple(value)
+    if len(found) != count:
+        raise ValueError(explain(f"{function}(): argument '{name}' must be {kind}", got=f"{len(found)} of them"))
+    return found
+
+
+def _check_number(function: str, name: str, value: Any) -> None:
+    if is_traced(value):
+        return
+    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+        if np.size(value) != 1:
+            raise ValueError(explain(f"Tensor {name} must be 1-element", got=f"shape {np.shape(value)}"))
+        if value.dtype.kind in "fiub" or str(value.dtype) in ("bfloat16", "float16"):
+            return
+    elif isinstance(value, numbers.Real):
+        return
+    raise wrong_kind(value, name, function, "float", _remedy(function, value))
+
+
+def _remedy(function: str, value: Any) -> str | None:
+    if isinstance(value, nnx.Module) or (isinstance(value, Iterable) and not isinstance(value, str)):
+        return f"the parameters come later: tx = optim.{function}(lr=0.1); state = tx.init(params)"
+    if callable(value):
+        return (
+            "give a schedule to the step: optim.step(..., lr=schedule(count)), train.make_train_step(..., schedule=), "
+            f"or optax.inject_hyperparams(optim.{function})(lr=schedule)"
+        )
+    return None
