@@ -102,7 +102,7 @@ class BackwardGraph:
 
     ``graph[key]`` is the same graph as seen from one of several outputs: the losses of a multi-task model share one
     graph, and each has its own backward. They also share its end: torch frees the part that the first backward went
-    through, here the whole is freed, so retain it until the last.
+    through, here the whole is freed, so retain it until the last. Nobody else makes one: see ``forward``.
 
     >>> import jax.numpy as jnp
     >>> out, graph = forward(lambda a: {"sum": a.sum(), "square": (a**2).sum()}, jnp.array([2.0, 3.0]))

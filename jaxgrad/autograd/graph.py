@@ -28,15 +28,17 @@ __all__ = ["ComputationalGraph", "Node", "SavedTensor", "computational_graph"]
 class ComputationalGraph:
     """The graph of one call, made by ``computational_graph``; ``print`` shows it as text.
 
+    Attributes:
+        outputs: for every output its ``(grad_fn, output_nr)``; None for one that depends on no parameter.
+        leaves: the AccumulateGrad node of every parameter that the outputs depend on, by name.
+
     >>> graph = computational_graph(lambda p: (p["w"] ** 2).sum(), {"w": jnp.ones(2)})
     >>> graph.grad_fn, [node.name for node in graph.nodes], sorted(graph.leaves)
     (<SumBackward0>, ['SumBackward0', 'PowBackward0', 'AccumulateGrad'], ['w'])
     """
 
     outputs: tuple[Value, ...]
-    """For every output its ``(grad_fn, output_nr)``; None for one that depends on no parameter."""
     leaves: dict[str, Node]
-    """The AccumulateGrad node of every parameter that the outputs depend on, by name."""
 
     @property
     def grad_fn(self) -> Node | None:

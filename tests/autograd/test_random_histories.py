@@ -193,7 +193,7 @@ def test_eager(program, frozen):
 
 
 @pytest.mark.exhaustive
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(programs, frozen_leaves)
 def test_eager_at_length(program, frozen):
     with jax.enable_x64(True):

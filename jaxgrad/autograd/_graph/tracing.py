@@ -30,30 +30,34 @@ class Node:
     Nodes are compared by identity: an array that is used twice has one node, which appears twice among
     ``next_functions``.
 
+    Attributes:
+        name: torch's name, ``type(grad_fn).__name__``.
+        next_functions: for every operand the node that made it and which of its outputs it was; None where nothing is
+            differentiated.
+        shape: shape of the (first) output, which the incoming gradient has.
+        dtype: its dtype.
+        saved: what the node keeps from the forward.
+        variable: the leaf's name, for AccumulateGrad.
+        operation: JAX's primitives behind the node.
+        scope: ``jax.named_scope`` of the call.
+        where: ``file:line (function)`` of the call.
+        note: what to know where JAX's operation and torch's do not correspond one to one.
+
     >>> node = Node("SumBackward0", ((Node("AccumulateGrad", variable="w"), 0),))
     >>> node, node.next_functions
     (<SumBackward0>, ((<AccumulateGrad>, 0),))
     """
 
     name: str
-    """torch's name, ``type(grad_fn).__name__``."""
     next_functions: tuple[tuple["Node | None", int], ...] = ()
-    """For every operand the node that made it and which of its outputs it was; None where nothing is differentiated."""
     shape: tuple[int, ...] = ()
-    """Shape of the (first) output, which the incoming gradient has."""
     dtype: np.dtype | None = None
     saved: tuple[SavedTensor, ...] = ()
-    """What the node keeps from the forward."""
     variable: str | None = None
-    """The leaf's name, for AccumulateGrad."""
     operation: str = ""
-    """JAX's primitives behind the node."""
     scope: str = ""
-    """``jax.named_scope`` of the call."""
     where: str = ""
-    """``file:line (function)`` of the call."""
     note: str | None = None
-    """What to know where JAX's operation and torch's do not correspond one to one."""
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
