@@ -28,7 +28,10 @@ def gradients_of_rule(eqn: JaxprEqn, wanted: Sequence[bool]) -> list[list[bool]]
 
     A rule that cannot be traced here (it looks at numbers, or is bound to a mesh) counts as having one for all.
     """
-    return [_gradients_of_output(eqn, wanted, j) for j in range(len(eqn.outvars))]
+    outputs = list(range(len(eqn.outvars)))
+    if eqn.params.get("symbolic_zeros", True):
+        return [_gradients_of_outputs(eqn, wanted, [j]) for j in outputs]
+    return [_gradients_of_outputs(eqn, wanted, outputs)] * len(outputs)  # this rule never learns of a None
 
 
 _MAKES_ZEROS, _KEEPS_NONE = "makes_zeros_of_none", "keeps_none"
@@ -57,21 +60,23 @@ def makes_zeros(eqn: JaxprEqn) -> bool:
     return not any(one.primitive.name == "name" and one.params["name"] == _KEEPS_NONE for one in jaxpr.eqns)
 
 
-def _gradients_of_output(eqn: JaxprEqn, wanted: Sequence[bool], j: int) -> list[bool]:
+def _gradients_of_outputs(eqn: JaxprEqn, wanted: Sequence[bool], outputs: Sequence[int]) -> list[bool]:
     everything = [True] * len(eqn.invars)
-    if not _is_inexact(eqn.outvars[j].aval):
+    outputs = [j for j in outputs if _is_inexact(eqn.outvars[j].aval)]
+    if not outputs:
         return everything
     probed = [i for i, want in enumerate(wanted) if want]
     seen: set[int] = set()
 
     def pulled_back(*values: Any) -> Any:
-        def output(*chosen: Any) -> Any:
+        def results(*chosen: Any) -> Any:
             given = dict(zip(probed, chosen, strict=True))
             operands = [_probe(partial(seen.add, i))(given[i]) if i in given else v for i, v in enumerate(values)]
-            return alone(eqn, operands)[j]
+            found = alone(eqn, operands)
+            return [found[j] for j in outputs]
 
-        result, pullback = jax.vjp(output, *[values[i] for i in probed])
-        return pullback(jnp.ones(result.shape, result.dtype))
+        found, pullback = jax.vjp(results, *[values[i] for i in probed])
+        return pullback([jnp.ones(each.shape, each.dtype) for each in found])
 
     try:
         avals: list[Any] = [atom.aval for atom in eqn.invars]
