@@ -12,14 +12,19 @@ from tests.support.module_samples import error_inputs, infos, samples
 NAMES = (
     "CosineEmbeddingLoss L1Loss SmoothL1Loss KLDivLoss MSELoss MarginRankingLoss MultiLabelMarginLoss MultiMarginLoss "
     "SoftMarginLoss MultiLabelSoftMarginLoss NLLLoss GaussianNLLLoss PoissonNLLLoss HingeEmbeddingLoss HuberLoss "
-    "BCELoss BCEWithLogitsLoss CrossEntropyLoss CTCLoss"
+    "BCELoss BCEWithLogitsLoss CrossEntropyLoss CTCLoss LinearCrossEntropyLoss"
 ).split()
+
+
+def in_chunks(sample, training):
+    """Torch's recipe for computing in chunks of the batch."""
+    return "chunks are not mirrored" if sample.constructor_input.kwargs.get("options") is not None else None
 
 
 @pytest.mark.parametrize("info", infos(*NAMES), ids=lambda info: info.module_cls.__name__)
 def test_samples(info, x64):
     compiled = info.module_cls.__name__ == "CTCLoss"  # operation by operation it would take half a minute
-    samples(info, modes=(True,), limit=1 if compiled else 2, jit=compiled).check()
+    samples(info, modes=(True,), limit=1 if compiled else 2, jit=compiled, leave_out=in_chunks).check()
     error_inputs(info).check(at_least=0)
 
 
@@ -27,8 +32,8 @@ def test_samples(info, x64):
 @pytest.mark.parametrize("info", infos(*NAMES), ids=lambda info: info.module_cls.__name__)
 def test_all_samples(info):
     with jax.enable_x64(True):
-        samples(info).check()
-        samples(info, jit=True, limit=8).check()
+        samples(info, leave_out=in_chunks).check()
+        samples(info, jit=True, limit=8, leave_out=in_chunks).check()
 
 
 def arrays(*shapes):

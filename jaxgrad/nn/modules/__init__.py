@@ -44,7 +44,14 @@ from jaxgrad.nn.modules.flatten import Flatten, Unflatten
 from jaxgrad.nn.modules.fold import Fold, Unfold
 from jaxgrad.nn.modules.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from jaxgrad.nn.modules.linear import Bilinear, Identity, Linear
-from jaxgrad.nn.modules.loss_classification import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, NLLLoss
+from jaxgrad.nn.modules.loss_classification import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    LinearCrossEntropyLoss,
+    NLLLoss,
+)
 from jaxgrad.nn.modules.loss_margin import (
     CosineEmbeddingLoss,
     HingeEmbeddingLoss,
@@ -119,8 +126,6 @@ from jaxgrad.nn.modules.transformer_layers import TransformerDecoderLayer, Trans
 from jaxgrad.nn.modules.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
-    "Bilinear",
-    "Unflatten",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -137,6 +142,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "CELU",
     "CTCLoss",
     "ChannelShuffle",
@@ -194,6 +200,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
@@ -258,6 +265,7 @@ __all__ = [
     "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "Unflatten",
     "Unfold",
     "Upsample",
     "UpsamplingBilinear2d",

@@ -3,11 +3,17 @@
 What each computes is said at the function of the same name in ``nn.functional``.
 """
 
+import math
 from typing import Any
+
+import jax
+import numpy as np
 
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
+from jaxgrad.nn.modules.linear import Linear
 from jaxgrad.nn.modules.loss_base import Loss, WeightedLoss, as_buffer, value_of
+from jaxgrad.nn.rngs import Rngs
 
 
 class NLLLoss(WeightedLoss):
@@ -169,4 +175,85 @@ class CTCLoss(Loss):
         """Shapes as the function of the same name takes them."""
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
+
+
+class LinearCrossEntropyLoss(WeightedLoss):
+    r"""Mirror of ``torch.nn.LinearCrossEntropyLoss``: a linear layer and the cross-entropy of its outputs.
+
+    Args:
+        in_features: size of the last axis of the input.
+        num_classes: C.
+        out_features: further axes of the target, each with a layer of its own.
+        bias: whether the layer adds one.
+        device: a JAX device to put the parameters on.
+        dtype: of the parameters, float32 by default.
+        reduction: 'none', 'mean' or 'sum'.
+        weight: a factor for each class, (C,); becomes a buffer.
+        ignore_index: class indices of this value count for nothing; None stands for -100.
+        label_smoothing: in [0, 1].
+        options: must be None: torch's recipe for computing in chunks of the batch.
+        rngs: where initial values are drawn from.
+
+    Raises:
+        RuntimeError: ``expected weight shape to be (3,), got (2,)``, or a smoothing outside of [0, 1].
+
+    >>> from jaxgrad import nn, random
+    >>> nn.LinearCrossEntropyLoss(4, 3, rngs=nn.Rngs(random.manual_seed(0))).linear
+    Linear(in_features=4, out_features=3, bias=False)
+
+    Source: torch/nn/modules/loss.py.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: jax.Device | None = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Array | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+        rngs: Rngs,
+    ):
+        if weight is not None and np.shape(weight) != (num_classes,):
+            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {np.shape(weight)}")
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        super().__init__(weight, None, None, reduction)
+        self.num_classes = num_classes
+        self.out_features = tuple(out_features)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+        rows = math.prod(self.out_features, start=num_classes)
+        self.linear = Linear(in_features, rows, bias, device, dtype, rngs=rngs)
+        self.options = options
+
+    def forward(self, input: Array, target: Array) -> Array:
+        """(N, in_features) or (in_features,), and a target as ``F.linear_cross_entropy`` takes it."""
+        shape = (self.num_classes, *self.out_features)
+        bias = None if self.linear.bias is None else self.linear.bias.get_value().reshape(shape)
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.get_value().reshape(*shape, self.linear.in_features),
+            target,
+            linear_bias=bias,
+            weight=value_of(self.weight),
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        """Torch's."""
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, reduction={self.reduction}, "
+            f"ignore_index={self.ignore_index}, label_smoothing={self.label_smoothing}, options={self.options}"
         )

@@ -1,7 +1,7 @@
 """Losses of ``torch.nn.functional``.
 
 - ``regression``, ``mse``: of a difference
-- ``nll``, ``cross_entropy``: of class indices and class probabilities
+- ``nll``, ``cross_entropy``, ``linear_cross_entropy``: of class indices and class probabilities
 - ``binary_cross_entropy_with_logits``, ``likelihood``: of probabilities, rates and variances
 - ``margin``, ``embedding``: of a margin between scores or distances
 - ``ctc``: of a sequence
@@ -22,6 +22,7 @@ from jaxgrad.nn.functional.loss.likelihood import (
     kl_div,
     poisson_nll_loss,
 )
+from jaxgrad.nn.functional.loss.linear_cross_entropy import linear_cross_entropy
 from jaxgrad.nn.functional.loss.margin import (
     hinge_embedding_loss,
     margin_ranking_loss,
@@ -45,6 +46,7 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "linear_cross_entropy",
     "margin_ranking_loss",
     "mse_loss",
     "multi_margin_loss",
