@@ -199,7 +199,7 @@ LOSSES = (
     _loss("cross_entropy", [[1.0, 2.0, 3.0], [3.0, 1.0, 0.0]], [7, 1], error="Target 7 is out of bounds."),
     _loss("cross_entropy", [[-inf, 0.0]], [[0.0, 1.0]]),
     _loss("gaussian_nll_loss", [1.0, 1.0], [0.0, 0.0], [0.01, 0.1], eps=0.05),
-    _loss("soft_margin_loss", [-1000.0], [1.0]),
+    _loss("soft_margin_loss", [-1000.0], [1]),
     _loss("kl_div", [-1.0, -2.0], [0.0, 0.5], reduction="sum"),
 )
 
