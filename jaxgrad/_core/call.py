@@ -136,6 +136,17 @@ def no_stream(asking: str) -> TypeError:
     )
 
 
+def changed_from_inside(what: str) -> RuntimeError:
+    """The error of a module that is changed inside a transformation from outside: a tracer would stay on it."""
+    return RuntimeError(
+        explain(
+            f"{what} is changed inside a jax transformation (jit, vmap, scan, grad), and the model is outside of it",
+            remedy="call the model by func.functional_call(model, (params, buffers), x, has_aux=True) inside the "
+            "transformation: a copy runs, and aux has what became of its buffers",
+        )
+    )
+
+
 def call_of(module: Any) -> Call | None:
     """The run that a module is part of; None outside of any, and for modules that are not ours."""
     return getattr(module, "_call", None) if isinstance(module, nnx.Module) else None

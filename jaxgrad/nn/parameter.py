@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from flax.errors import TraceContextError
 
+from jaxgrad._core.call import changed_from_inside
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 
@@ -41,6 +43,12 @@ class _Named(nnx.Variable[Any]):
             sentence = f"'{type(self).__name__}' object has no attribute '{name}'"
             raise AttributeError(explain(sentence, remedy=_ABSENT[name]))
         return super().__getattr__(name)
+
+    def _check_can_update(self) -> None:
+        try:
+            super()._check_can_update()
+        except TraceContextError:
+            raise changed_from_inside(f"a {type(self).__name__}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("data", "grad", "requires_grad"):

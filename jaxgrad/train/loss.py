@@ -4,6 +4,8 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
+from flax import nnx
+
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Batch, Buffers, LossFn, Metrics, Params
 from jaxgrad.func import Aux
@@ -34,7 +36,7 @@ class Loss:
         Raises:
             TypeError: it cannot be called.
         """
-        if not callable(fn):
+        if not callable(fn) or isinstance(fn, nnx.Module):
             raise TypeError(
                 explain(
                     "a train step is made of a loss function",
@@ -60,10 +62,27 @@ class Loss:
         carried = {name: held[name] for name in self.carried}
         mode = {"training": training} if self.has_mode else {}
         positional, named = self.arguments(batch)
+        _check_fits(self.fn, batch, (params, *positional), {**named, **carried, **mode})
         loss, aux = _with_aux(self.fn(params, *positional, **named, **carried, **mode))
         _check_returned(carried, aux)
         _check_metrics(aux.metrics)
         return loss, aux
+
+
+def _check_fits(fn: LossFn, batch: Batch, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+    signature = inspect.signature(fn)
+    try:
+        signature.bind(*positional, **named)
+    except TypeError as error:
+        raise TypeError(
+            explain(
+                f"the batch does not fit the loss function: {error}",
+                got=f"a {type(batch).__name__}"
+                + (f" of {len(batch)}" if isinstance(batch, tuple | list | dict) else ""),
+                expected=f"loss_fn{signature}",
+                remedy="a batch is a tuple with an entry for each argument after the parameters",
+            )
+        ) from None
 
 
 def updated(buffers: Buffers, new: Buffers | None) -> Buffers:

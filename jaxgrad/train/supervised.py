@@ -5,8 +5,10 @@ from typing import Any
 
 from flax import nnx
 
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array, Buffers, LossFn, Params
 from jaxgrad.func import Aux, functional_call
+from jaxgrad.func.leaves import is_nnx
 
 
 def supervised(model: nnx.Module, criterion: Callable[[Any, Any], Array]) -> LossFn:
@@ -23,6 +25,9 @@ def supervised(model: nnx.Module, criterion: Callable[[Any, Any], Array]) -> Los
         ``loss_fn(params, x, y, *, buffers=None, generator=None, training=True) -> (loss, aux)``; an ``x`` that is a
         tuple is several arguments of the model.
 
+    Raises:
+        TypeError: ``model`` is not a model, or ``criterion`` not a function.
+
     >>> import jax.numpy as jnp
     >>> from jaxgrad import func, nn, random, train
     >>> from jaxgrad.nn import functional as F
@@ -33,6 +38,12 @@ def supervised(model: nnx.Module, criterion: Callable[[Any, Any], Array]) -> Los
     >>> bool(jnp.allclose(loss, jnp.sum(params["bias"] ** 2)))
     True
     """
+
+    is_nnx(model)
+    if not callable(criterion):
+        raise TypeError(
+            explain("a criterion is a function of output and target", got=repr(criterion), remedy="F.cross_entropy")
+        )
 
     def loss_fn(
         params: Params,

@@ -198,6 +198,26 @@ def test_a_draw_inside_a_transformation_of_the_forward(name):
     assert float(random.rand(random.manual_seed(0), (1,))[0][0]) < 1  # and the stream is whole
 
 
+def test_a_model_outside_of_a_transformation_is_not_changed_inside_of_it():
+    class Remembering(nn.Module):
+        def forward(self, x):
+            self.last = x
+            return x
+
+    class Always(Counting):
+        def forward(self, x):
+            self.count.set_value(self.count.get_value() + 1)
+            return x
+
+    for model in (Remembering(), Always()):
+        for transformed in (jax.jit, jax.vmap, lambda f: jax.grad(lambda x: f(x).sum())):
+            with pytest.raises(RuntimeError, match=r"(?s)changed inside a jax transformation.*functional_call"):
+                transformed(lambda x, model=model: model(x))(jnp.ones(2))
+            if transformed is jax.jit:
+                jax.jit(lambda x, model=model: func.functional_call(model, {}, x, has_aux=True)[0])(jnp.ones(2))
+    assert int(model.count.get_value()) == 0
+
+
 class Checkpointed(nn.Module):
     def __init__(self, how, rngs):
         self.how, self.last = how, nn.Dropout(0.3)

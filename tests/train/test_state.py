@@ -116,6 +116,14 @@ def test_what_a_loss_function_may_not_return():
         loss_of(train.Aux(metrics={"loss": jnp.ones(1)}))(state, ())
     with pytest.raises(TypeError, match="made of a loss function"):
         train.make_train_step(tx, tx)
+    with pytest.raises(TypeError, match="made of a loss function"):
+        train.make_train_step(nn.ReLU(), tx)
+    with pytest.raises(TypeError, match="expected a model, got function"):
+        train.supervised(F.mse_loss, nn.ReLU())
+    with pytest.raises(TypeError, match="a criterion is a function"):
+        train.supervised(nn.ReLU(), "mse")
+    with pytest.raises(TypeError, match=r"(?s)does not fit the loss function: missing a required.*'y'.*a tuple of 1"):
+        train.make_train_step(train.supervised(nn.ReLU(), F.mse_loss), tx)(state, (jnp.ones(2),))
     with pytest.raises(TypeError, match="takes the parameters"):
         train.init_state(nn.ReLU(), tx)
     with pytest.raises(TypeError, match="takes an optimizer"):

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from flax.errors import TraceContextError
 
-from jaxgrad._core.call import Call, no_stream, unknown_mode
+from jaxgrad._core.call import Call, changed_from_inside, no_stream, unknown_mode
 from jaxgrad._core.errors import explain
 from jaxgrad._core.listing import named_children
 from jaxgrad.nn.modules.absent import REMEDIES
@@ -100,6 +101,12 @@ class Module(Listing):
     def __setattr__(self, name: str, value: Any) -> None:
         # an attribute that began as None may become an array, and a list of arrays is a constant, as in torch
         super().__setattr__(name, nnx.data(value) if _kinds(value) else value)
+
+    def _check_valid_context(self, error_msg: Callable[[], str]) -> None:
+        try:
+            super()._check_valid_context(error_msg)
+        except TraceContextError:
+            raise changed_from_inside(type(self).__name__) from None
 
     def _check_value(self, key: str, value: Any, new_status: Any) -> None:
         """Flax's check of an attribute, when it is set and when the constructor ends; in our words."""
