@@ -1,9 +1,11 @@
-"""The strictest JAX the whole suite runs under: implicit broadcasting of ranks raises, two CPU devices.
+"""The strictest JAX the whole suite runs under: implicit broadcasting of ranks raises, two CPU devices; in some rooms
+dtypes are not promoted either.
 
 Warnings are errors (pyproject.toml). Nothing here changes a number.
 """
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 os.environ.setdefault("KMP_BLOCKTIME", "0")  # torch's idle OpenMP threads otherwise starve XLA's on few cores
@@ -13,6 +15,21 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+TESTS = Path(__file__).parent
+STRICT_PROMOTION = {"random", "testing", "utils"}
+"""Rooms whose code promotes no dtype but by name; the others are to follow."""
+
+
+@pytest.fixture(autouse=True)
+def dtype_promotion(request):
+    """JAX's strict promotion of dtypes, room by room."""
+    if request.path.is_relative_to(TESTS) and request.path.relative_to(TESTS).parts[0] in STRICT_PROMOTION:
+        with jax.numpy_dtype_promotion("strict"):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture

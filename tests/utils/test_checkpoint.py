@@ -85,7 +85,7 @@ def test_the_second_run_draws_the_same_numbers():
 
     def dropped(w, generator):
         draws, generator = random.rand(generator, (8, 4))
-        return jnp.sin(jnp.ones((8, 4)) @ w) * (draws < 0.5), generator
+        return jnp.sin(jnp.ones((8, 4)) @ w) * (draws < 0.5).astype(draws.dtype), generator
 
     def run(w, remat):
         out, after = checkpoint(dropped, w, generator) if remat else dropped(w, generator)

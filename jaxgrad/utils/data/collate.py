@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -127,9 +128,10 @@ def _stack(arrays: list[np.ndarray]) -> np.ndarray:
                 f"and {list(array.shape)} at entry {i}"
             )
     dtype = first.dtype
-    for array in arrays:
-        if array.dtype != dtype:
-            dtype = jnp.promote_types(dtype, array.dtype)  # torch's lattice: int32 with float32 is float32
+    with jax.numpy_dtype_promotion("standard"):  # torch promotes here, however strict JAX is told to be
+        for array in arrays:
+            if array.dtype != dtype:
+                dtype = jnp.promote_types(dtype, array.dtype)  # torch's lattice: int32 with float32 is float32
     return np.stack(arrays, dtype=dtype) if dtype != first.dtype else np.stack(arrays)
 
 
