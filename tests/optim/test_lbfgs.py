@@ -137,3 +137,106 @@ def test_what_torch_refuses_is_refused():
         tx.init({})
     with pytest.raises(TypeError, match="keeps no state for each parameter"):
         optim.state_by_parameter(tx, params, tx.init(params))
+
+
+def quartic(w, sqrt, at):
+    return (w * w).sum() * sqrt(w[0] - at)
+
+
+@pytest.mark.parametrize("line_search_fn", [None, "strong_wolfe"])
+def test_a_nan_shows_where_it_shows_in_torch(line_search_fn, x64):
+    leaf = torch.nn.Parameter(torch.tensor([3.0, -2.0], dtype=torch.float64))
+    reference = torch.optim.LBFGS([leaf], line_search_fn=line_search_fn, max_iter=5)
+    tx, params = optim.LBFGS(line_search_fn=line_search_fn, max_iter=5), {"w": jnp.array([3.0, -2.0])}
+    state = tx.init(params)
+
+    def closure():
+        reference.zero_grad()
+        loss = quartic(leaf, torch.sqrt, 1.5)
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        theirs = reference.step(closure).item()
+        ours, params, state = optim.step_with_closure(
+            tx, jax.value_and_grad(lambda p: quartic(p["w"], jnp.sqrt, 1.5)), params, state
+        )
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+        np.testing.assert_allclose(params["w"], leaf.detach().numpy(), rtol=1e-9)
+    assert np.isnan(theirs)
+
+
+def test_closures_that_do_the_same_share_a_program():
+    from jaxgrad.optim._rule.compiled import _program
+
+    tx, params = optim.LBFGS(max_iter=2), {"w": jnp.ones(3)}
+    state = tx.init(params)
+    before = _program.cache_info().misses
+    for i in range(3):
+        x = jnp.full(3, float(i))
+        loss, _, _ = optim.step_with_closure(
+            tx, jax.value_and_grad(lambda p, x=x: jnp.sum((p["w"] - x) ** 4)), params, state
+        )
+        assert loss == 3 * (1 - i) ** 4
+    assert _program.cache_info().misses == before + 1
+
+
+@pytest.mark.parametrize("constant", ["SUFFICIENT_DECREASE", "CURVATURE", "TOLERANCE_CHANGE"])
+def test_constants_of_the_line_search(constant, monkeypatch, x64):
+    """A trial at the edge of each condition: a thousandth more, and the search evaluates otherwise than torch's."""
+    from torch.optim.lbfgs import _strong_wolfe as theirs
+
+    from jaxgrad.optim._rule import strong_wolfe as ours
+
+    edges = {
+        # f(1) = -1e-4 (1 -+ 5e-4) and f'(1) = 0: enough descent and accepted, or not
+        "SUFFICIENT_DECREASE": [
+            (1.0, 3 * low - 1, 1 - 2 * low) for low in (1 - 1e-4 * (1 - 5e-4), 1 - 1e-4 * (1 + 5e-4))
+        ],
+        # |f'(1)| = 0.9 |f'(0)| (1 -+ 5e-4), where f still falls
+        "CURVATURE": [(1.0, 0.05 * (1 + side * 4.5e-3), 0.0) for side in (-1, 1)],
+        # the bracket [0, 1] times |d| is 1e-9 (1 -+ 5e-4)
+        "TOLERANCE_CHANGE": [(1e-9 * (1 + side * 5e-4), 2.0, 0.0) for side in (-1, 1)],
+    }
+
+    def counts(scale, square, cube):
+        d = np.array([scale])
+
+        def value(t, lib):
+            x = t  # in units of the direction
+            loss = -x + square * x * x + cube * x**3
+            return loss, (-1 + 2 * square * x + 3 * cube * x * x) / scale
+
+        def torch_objective(x, t, d):
+            loss, slope = value(float(t), np)
+            return loss, torch.tensor([slope], dtype=torch.float64)
+
+        g = torch.tensor([-1 / scale], dtype=torch.float64)
+        _, _, t, evaluations = theirs(
+            torch_objective, None, 1.0, torch.tensor(d), 0.0, g, g.dot(torch.tensor(d)), max_ls=10
+        )
+
+        def objective(t):
+            loss, slope = value(t, jnp)
+            return loss, jnp.stack([slope])
+
+        direction, start = jnp.asarray(d), jnp.asarray(g.numpy())
+        point, mine = ours.strong_wolfe(
+            objective,
+            jnp.asarray(1.0),
+            direction,
+            jnp.asarray(0.0),
+            start,
+            jnp.dot(start, direction),
+            max_evaluations=10,
+        )
+        return (int(mine), round(float(point.t), 9)), (int(evaluations), round(float(t), 9))
+
+    pairs = [counts(*edge) for edge in edges[constant]]
+    assert all(mine == his for mine, his in pairs)
+    assert pairs[0][1] != pairs[1][1], "the two sides of the edge are told apart"
+    monkeypatch.setattr(ours, constant, getattr(ours, constant) * 1.001)
+    planted = [counts(*edge) for edge in edges[constant]]
+    monkeypatch.setattr(ours, constant, getattr(ours, constant) / 1.001 * 0.999)
+    planted += [counts(*edge) for edge in edges[constant]]
+    assert any(mine != his for mine, his in planted), "a thousandth is seen"

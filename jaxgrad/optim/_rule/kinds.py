@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from jaxgrad._core.arguments import wrong_kind
-from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.errors import explain
 
 _TUPLES = ("betas", "etas", "step_sizes", "ns_coefficients", "eps")
 
@@ -51,7 +51,7 @@ def as_tuple(value: Any, name: str, function: str, count: int) -> tuple[Any, ...
 
 
 def _check_number(function: str, name: str, value: Any) -> None:
-    if is_traced(value):
+    if isinstance(value, jax.core.Tracer):
         return
     if isinstance(value, (np.ndarray, np.generic, jax.Array)):
         if np.size(value) != 1:
