@@ -94,6 +94,8 @@ def by_channel(
     _check(input, running_mean, running_var, weight, bias, training)
     if not training:
         return _by_past(input, running_mean, running_var, weight, bias, eps)
+    if input.size == 0:  # what is remembered stays as it is
+        return input if running_mean is None else (input, (running_mean, running_var))
     output, mean, var, n = _by_batch(input, weight, bias, eps, axis_name)
     if running_mean is None:
         return output
