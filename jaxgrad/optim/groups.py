@@ -27,6 +27,9 @@ def param_groups(params: PyTree, groups: Iterable[dict[str, Any]], **defaults: A
         groups: dicts with ``"params"`` and the options that differ.
         **defaults: options of the groups that do not give them.
 
+    Returns:
+        One dict a group, its parameters as a list of names.
+
     Raises:
         TypeError: a group is no dict, or its parameters are a set (torch's words).
         ValueError: "optimizer got an empty parameter list", "some parameters appear in more than one parameter group",

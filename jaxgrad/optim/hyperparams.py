@@ -37,6 +37,15 @@ def find_states(state: PyTree) -> list[OptimizerState]:
 def get_hyperparams(state: PyTree) -> list[dict[str, Any]]:
     """The hyper-parameters of every group as Python floats, torch's ``optimizer.param_groups``.
 
+    Args:
+        state: an optimizer's state, or a tree that holds some.
+
+    Returns:
+        One dict a group, by torch's names; numpy arrays where the state is that of an ensemble.
+
+    Raises:
+        ValueError: the tree holds no state of an optimizer of this package.
+
     >>> import jax.numpy as jnp
     >>> from jaxgrad import optim
     >>> get_hyperparams(optim.SGD(lr=0.1).init({"w": jnp.ones(1)}))
@@ -47,6 +56,15 @@ def get_hyperparams(state: PyTree) -> list[dict[str, Any]]:
 
 def get_lr(state: PyTree) -> list[float]:
     """The learning rate of every group: ``[group["lr"] for group in optimizer.param_groups]``.
+
+    Args:
+        state: an optimizer's state, or a tree that holds some.
+
+    Returns:
+        One number a group.
+
+    Raises:
+        ValueError: the tree holds no state of an optimizer of this package.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import optim
@@ -66,6 +84,9 @@ def set_hyperparams(state: PyTree, group: int | None = None, **values: Any) -> P
         group: the group to change; all of them without.
         **values: new values by torch's name. A tuple is one value of several numbers (``betas=(0.8, 0.99)``), a list
             gives one value for each group.
+
+    Returns:
+        The changed state; an optimizer whose hyper-parameter is an array overrules it once that array changes.
 
     Raises:
         KeyError: no group has such a hyper-parameter, or such an index.

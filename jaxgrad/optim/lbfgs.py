@@ -48,6 +48,10 @@ def step_with_closure(
         state: what ``tx.init(params)`` or the last step returned.
         lr: the learning rate of this step instead of the state's.
 
+    Returns:
+        The loss before the step, the new parameters, the new state. Outside ``jit`` LBFGS compiles once for all
+        closures that do the same on other arrays.
+
     >>> from jaxgrad import optim
     >>> tx = optim.LBFGS(line_search_fn="strong_wolfe")
     >>> params = {"w": jnp.array([3.0, -2.0])}

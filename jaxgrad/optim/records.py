@@ -20,6 +20,17 @@ def state_by_parameter(tx: Optimizer, params: PyTree, state: OptimizerState) -> 
 
     Reads values, so it cannot be traced.
 
+    Args:
+        tx: the optimizer.
+        params: the parameters.
+        state: their state.
+
+    Returns:
+        A dict by the parameters' names; ``state_dict`` has the same by torch's numbers.
+
+    Raises:
+        TypeError: ``tx`` is LBFGS, or not of this package.
+
     >>> from jaxgrad import optim
     >>> tx = optim.Adam()
     >>> params = {"w": jnp.ones(1), "frozen": jnp.ones(1)}
@@ -58,6 +69,9 @@ def state_from_parameters(
         state: where the hyper-parameters come from; ``tx.init(params)`` without.
         hyperparams: those of each group when the entries were made, where they are not the optimizer's: they say which
             tensors there are (``momentum``).
+
+    Returns:
+        The state.
 
     Raises:
         KeyError: an entry names no parameter, or lacks or adds a key.
@@ -104,6 +118,9 @@ def add_param_group(
         params: the parameters, the new ones included.
         state: the state, which knows the old ones only.
         group: ``{"params": names or patterns, "lr": ...}``; a pattern speaks of the new parameters only.
+
+    Returns:
+        The optimizer with the group, and the state with its start.
 
     Raises:
         TypeError: "param_group must be a dict, but got ...".

@@ -28,6 +28,9 @@ def step(
         lr: the learning rate of this step instead of the state's: a number, an array, or one for each group. Inside
             ``jit`` an array is float32; for a double's accuracy put it into the state with ``set_hyperparams``.
 
+    Returns:
+        The new parameters and the new state.
+
     Raises:
         RuntimeError: keys, shapes or dtypes of ``grads`` do not fit ``params``.
         TypeError: ``lr`` was given and ``tx`` cannot take it.
@@ -58,6 +61,13 @@ def step(
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     """``optax.apply_updates`` where an update may be None: the parameter stays.
+
+    Args:
+        params: the parameters.
+        updates: what to add to each, or None.
+
+    Returns:
+        The new parameters, in their own dtypes.
 
     >>> apply_updates({"a": jnp.ones(()), "b": jnp.ones(())}, {"a": jnp.ones(()), "b": None})["a"].item()
     2.0
