@@ -101,8 +101,8 @@ def RMSprop(
 
     Differs from ``optax.rmsprop``: decay is 0.99 (optax 0.9), eps stands outside the root, and lr is applied after the
     momentum, so a schedule acts as in torch. Without momentum there is no buffer, and none can be switched on later.
-    ``centered`` with ``alpha=0`` takes the root of what rounding leaves of g**2 - g**2: half of the elements or so become
-    nan, in torch as here, and which ones is the processor's affair.
+    ``centered`` with ``alpha=0`` takes the root of what rounding leaves of g**2 - g**2: half of the elements
+    become nan, in torch as here, and which ones is the processor's affair.
 
     Args:
         lr: learning rate.
