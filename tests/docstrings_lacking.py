@@ -17,6 +17,7 @@ LACKING = [
     "jaxgrad.nn.functional.hardtanh",
     "jaxgrad.nn.functional.huber_loss",
     "jaxgrad.nn.functional.leaky_relu",
+    "jaxgrad.nn.functional.linear_cross_entropy",
     "jaxgrad.nn.functional.logsigmoid",
     "jaxgrad.nn.functional.max_unpool1d",
     "jaxgrad.nn.functional.mish",
@@ -72,4 +73,7 @@ LACKING = [
     "jaxgrad.serialization.save_torch",
     "jaxgrad.serialization.write_safetensors",
     "jaxgrad.special.xlogy",
+    "jaxgrad.trace.Forward",
+    "jaxgrad.trace.Traced",
+    "jaxgrad.trace.load",
 ]
