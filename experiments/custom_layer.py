@@ -31,7 +31,7 @@ class Linear(nn.Module):
     """y = x W + b, where W is a Parameter, a Buffer, or a plain array."""
 
     def __init__(self, weight: Any, kind: str):
-        wrap = {"Parameter": nn.Parameter, "Buffer": nn.Buffer, "plain array": jnp.asarray}[kind]
+        wrap: Any = {"Parameter": nn.Parameter, "Buffer": nn.Buffer, "plain array": jnp.asarray}[kind]
         self.weight = wrap(weight)
         self.bias = nn.Parameter(jnp.zeros(weight.shape[1]))
 
