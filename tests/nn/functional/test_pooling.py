@@ -100,7 +100,7 @@ def pools(draw):
     return f"{kind}{n}d", shape, kwargs
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@settings(max_examples=5, deadline=None, derandomize=True, database=None)
 @given(pools())
 def test_random_pools(case):
     name, shape, kwargs = case
