@@ -34,7 +34,8 @@ class Function:
     Intermediates that a ``forward(ctx, ...)`` saves carry no rule of their own, as in torch: save inputs and outputs
     where second derivatives are wanted. Forward mode without ``jvp`` raises JAX's own TypeError. Inside
     ``jax.checkpoint`` a function with both rules is differentiated by transposing its ``jvp``, which has to be written
-    in JAX's operations then.
+    in JAX's operations then. Where a rule returns None for what a ``jax.lax.scan`` stacked, and a gradient arrives at
+    what it carried, JAX raises a ValueError ("Expected cotangent type ..."); zeros in place of None serve there.
 
     >>> import jax.numpy as jnp
     >>> class Square(Function):
