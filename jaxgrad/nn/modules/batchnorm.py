@@ -137,8 +137,8 @@ class BatchNorm1d(_BatchNorm):
     >>> params, buffers = func.extract(model)
     >>> x = jnp.array([[1.0, 2.0], [3.0, 6.0]])
     >>> y, aux = func.functional_call(model, (params, buffers), x, training=True, has_aux=True)
-    >>> aux.buffers["running_mean"].round(2).tolist(), int(aux.buffers["num_batches_tracked"])
-    ([0.20000000298023224, 0.4000000059604645], 1)
+    >>> [f"{value:.1f}" for value in aux.buffers["running_mean"]], int(aux.buffers["num_batches_tracked"])
+    (['0.2', '0.4'], 1)
 
     Source: torch/nn/modules/batchnorm.py; Ioffe and Szegedy, 2015.
     """

@@ -36,8 +36,8 @@ class TransformerEncoder(Module):
         mask_check: changes no number, see above.
 
     >>> from jaxgrad import func, nn, random
-    >>> layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, rngs=nn.Rngs(random.manual_seed(0)))
-    >>> nn.TransformerEncoder(layer, 2)(jnp.ones((5, 3, 4))).shape
+    >>> layer = nn.TransformerEncoderLayer(4, 2, 8, rngs=nn.Rngs(random.manual_seed(0)))
+    >>> func.functional_call(nn.TransformerEncoder(layer, 2), {}, jnp.ones((5, 3, 4)), training=False).shape
     (5, 3, 4)
 
     Source: torch/nn/modules/transformer.py; Vaswani et al., 2017.
@@ -89,9 +89,10 @@ class TransformerDecoder(Module):
         num_layers: how many.
         norm: a module for the end, or None.
 
-    >>> from jaxgrad import nn, random
-    >>> layer = nn.TransformerDecoderLayer(4, 2, 8, dropout=0.0, rngs=nn.Rngs(random.manual_seed(0)))
-    >>> nn.TransformerDecoder(layer, 2)(jnp.ones((5, 3, 4)), jnp.ones((2, 3, 4))).shape
+    >>> from jaxgrad import func, nn, random
+    >>> layer = nn.TransformerDecoderLayer(4, 2, 8, rngs=nn.Rngs(random.manual_seed(0)))
+    >>> arrays = jnp.ones((5, 3, 4)), jnp.ones((2, 3, 4))
+    >>> func.functional_call(nn.TransformerDecoder(layer, 2), {}, arrays, training=False).shape
     (5, 3, 4)
 
     Source: torch/nn/modules/transformer.py; Vaswani et al., 2017.
@@ -154,8 +155,8 @@ class Transformer(Module):
         rngs: where initial values are drawn from.
 
     >>> from jaxgrad import func, nn, random
-    >>> model = nn.Transformer(4, 2, 1, 1, 8, dropout=0.0, rngs=nn.Rngs(random.manual_seed(0)))
-    >>> model(jnp.ones((5, 3, 4)), jnp.ones((2, 3, 4))).shape
+    >>> model = nn.Transformer(4, 2, 1, 1, 8, rngs=nn.Rngs(random.manual_seed(0)))
+    >>> func.functional_call(model, {}, (jnp.ones((5, 3, 4)), jnp.ones((2, 3, 4))), training=False).shape
     (2, 3, 4)
 
     Source: torch/nn/modules/transformer.py; Vaswani et al., 2017.

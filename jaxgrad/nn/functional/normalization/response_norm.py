@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgrad._core.types import Array
 
@@ -54,5 +55,5 @@ def window_sum(x: Array, before: int, after: int) -> Array:
     window[1] = before + 1 + after
     padding = [(0, 0)] * x.ndim
     padding[1] = (before, after)
-    zero = jnp.zeros((), x.dtype)
+    zero = np.zeros((), x.dtype)  # known also inside jit, where JAX must see that this is a sum
     return jax.lax.reduce_window(x, zero, jax.lax.add, window, (1,) * x.ndim, padding)
