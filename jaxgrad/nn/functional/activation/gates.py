@@ -209,5 +209,6 @@ def glu(input: Array, dim: int = -1) -> Array:
     if input.shape[axis] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {input.shape[axis]}")
     check_kernel("glu_cpu", input)
-    a, b = jnp.split(input, 2, axis)
-    return a * sigmoid(b)
+    wide = input.astype(jnp.float32) if input.dtype in (jnp.float16, jnp.bfloat16) else input
+    a, b = jnp.split(wide, 2, axis)
+    return (a * sigmoid(b)).astype(input.dtype)
