@@ -1,7 +1,7 @@
 """Writes docs/coverage.md: PyTorch's own databases of samples, and how many of each entry pass here.
 
     python -m docs.make_coverage                    # every sample of every entry: hours
-    python -m docs.make_coverage --limit 3          # three of each
+    python -m docs.make_coverage --limit 1          # one of each, what coverage.md shows
     python -m docs.make_coverage --only relu GELU   # these entries, printed
 
 Entries are found by address, so that what is added to the library is picked up. Each runs in float64 to the bound of
