@@ -34,7 +34,9 @@ def test_all_samples(op, x64):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("op", OPS, ids=op_id)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64], ids=str)
-def test_all_samples_in_other_dtypes(op, dtype):
+def test_all_samples_in_other_dtypes(op, dtype, request):
+    if dtype != torch.float32:
+        request.getfixturevalue("x64")  # where indices are int64, as torch's
     if dtype in op.dtypes:
         samples(op, dtype=dtype, limit=40, gradients=dtype.is_floating_point).check()
 
