@@ -158,6 +158,9 @@ def test_normalize_at_zeros_and_ties(p, x64):
 def test_under_transformations(x64):
     x = jnp.asarray(np.random.default_rng(0).standard_normal((3, 4, 6)))
     np.testing.assert_allclose(jax.vmap(lambda x: F.layer_norm(x, (6,)))(x), F.layer_norm(x, (6,)), rtol=1e-12)
+    y, pull = jax.vjp(jax.jit(lambda x: F.local_response_norm(x, 3)), x)
+    np.testing.assert_allclose(y, F.local_response_norm(x, 3), rtol=1e-12)
+    assert np.isfinite(pull(y)[0]).all()
     second = jax.grad(lambda x: jnp.sum(jax.grad(lambda x: jnp.sum(F.normalize(x) ** 3))(x) ** 2))(x)
     leaf = torch.tensor(np.array(x), requires_grad=True)
     (first,) = torch.autograd.grad((torch.nn.functional.normalize(leaf) ** 3).sum(), leaf, create_graph=True)
