@@ -95,6 +95,7 @@ def check_class_indices(input: Array, target: Array, weight: Array | None, ignor
     """Torch's checks of an input and its class indices, in torch's order."""
     if input.ndim == 0:
         raise RuntimeError(explain("input should be at least 1D", got=f"input {input.shape}"))
+    _check_batch(input.shape, target.shape)
     if not jnp.issubdtype(target.dtype, jnp.integer):
         raise RuntimeError(
             explain(
@@ -136,13 +137,9 @@ def check_class_indices(input: Array, target: Array, weight: Array | None, ignor
             )
 
 
-def _check_shapes(x: tuple[int, ...], t: tuple[int, ...]) -> None:
-    if len(x) == 1:
-        if t not in ((), (1,)):
-            size = t[0] if len(t) == 1 else list(t)
-            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {size}")
-        return
-    if len(t) == 0 or x[0] != t[0]:
+def _check_batch(x: tuple[int, ...], t: tuple[int, ...]) -> None:
+    """Before the dtype is looked at, as in torch."""
+    if len(x) > 1 and (len(t) == 0 or x[0] != t[0]):
         got = t[0] if t else "none: a scalar"
         raise ValueError(
             explain(
@@ -151,6 +148,14 @@ def _check_shapes(x: tuple[int, ...], t: tuple[int, ...]) -> None:
                 expected=f"target {(x[0], *x[2:])}",
             )
         )
+
+
+def _check_shapes(x: tuple[int, ...], t: tuple[int, ...]) -> None:
+    if len(x) == 1:
+        if t not in ((), (1,)):
+            size = t[0] if len(t) == 1 else list(t)
+            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {size}")
+        return
     expected = (x[0], *x[2:])
     if t == expected:
         return
