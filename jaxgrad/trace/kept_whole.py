@@ -106,6 +106,12 @@ def _gaussian(
     return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
 
 
+def _shapes_alone(torch: Any, name: str, fn: Any) -> None:
+    """An operation that only ever runs while a graph is traced: its results are shapes, on fake and real tensors."""
+    torch.library.register_fake(f"jaxgrad::{name}", fn)
+    torch.library.impl(f"jaxgrad::{name}", "CPU", fn)
+
+
 def _define(torch: Any) -> None:
     if hasattr(torch.ops.jaxgrad, "recurrent"):
         return
@@ -137,8 +143,8 @@ def _define(torch: Any) -> None:
     ) -> Any:
         return [torch.empty_like(each) for each in (x, *hx, *weights)]
 
-    torch.library.register_fake("jaxgrad::recurrent", recurrent)
-    torch.library.register_fake("jaxgrad::recurrent_backward", recurrent_backward)
+    _shapes_alone(torch, "recurrent", recurrent)
+    _shapes_alone(torch, "recurrent_backward", recurrent_backward)
 
     def remember(ctx: Any, inputs: Any, output: Any) -> None:
         mode, x, hx, weights, bias, layers, _, bidirectional = inputs
@@ -165,8 +171,8 @@ def _define_ctc(torch: Any) -> None:
     def ctc_loss_backward(grad: Any, log_probs: Any, *rest: Any) -> Any:
         return torch.empty_like(log_probs)
 
-    torch.library.register_fake("jaxgrad::ctc_loss", ctc_loss)
-    torch.library.register_fake("jaxgrad::ctc_loss_backward", ctc_loss_backward)
+    _shapes_alone(torch, "ctc_loss", ctc_loss)
+    _shapes_alone(torch, "ctc_loss_backward", ctc_loss_backward)
 
     def remember(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(*inputs[:2])
