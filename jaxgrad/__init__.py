@@ -3,6 +3,7 @@
 ``torch.a.b`` is found at ``jaxgrad.a.b``, with torch's argument names, order and defaults; ``train``, ``parity`` and
 what has no counterpart in torch are the exceptions (docs/address.md lists them).
 
+- ``jaxgrad.amp``: the scale of the loss in half-precision training
 - ``jaxgrad.autograd``: backward, the graph as a value, hooks, modes, custom functions, gradcheck
 - ``jaxgrad.func``: modules as pure functions of flat dicts
 - ``jaxgrad.nn``: modules, functions, initial values, clipping
@@ -28,6 +29,7 @@ from jaxgrad._core.lazy import offer
 
 if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds them together
     from jaxgrad import (
+        amp,
         autograd,
         cli,
         func,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds 
 __version__ = version("jaxgrad")
 
 _PACKAGES = (
+    "amp",
     "autograd",
     "cli",
     "func",
@@ -100,6 +103,7 @@ __getattr__, __dir__ = offer(__name__, _PACKAGES, _TOP_LEVEL, whole=("_tensor",)
 
 __all__ = [
     "Generator",
+    "amp",
     "autograd",
     "bernoulli",
     "cli",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import PyTree
@@ -43,6 +44,15 @@ def map_keeping_none(fn: Callable[..., Any], tree: PyTree, *rest: PyTree) -> PyT
         return None if any(leaf is None for leaf in leaves) else fn(*leaves)
 
     return jax.tree.map(apply, tree, *rest, is_leaf=is_none)
+
+
+def tree_where(condition: Any, tree: PyTree, other: PyTree) -> PyTree:
+    """One tree or the other, whole, by a condition that may be traced.
+
+    >>> float(tree_where(False, {"w": 1.0}, {"w": 2.0})["w"])
+    2.0
+    """
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), tree, other)
 
 
 def path_name(path: tuple[Any, ...]) -> str:

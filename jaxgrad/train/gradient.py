@@ -1,7 +1,8 @@
 """Loss and gradients of a batch, or of micro-batches one after the other."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -25,15 +26,22 @@ class Computed(NamedTuple):
     metrics: Metrics
 
 
-def gradient(loss: Loss, params: Params, batch: Batch, buffers: Buffers, generator: Any) -> Computed:
-    """``zero_grad()``, forward and ``backward()``."""
+Scale: TypeAlias = Callable[[Array], Array] | None
+"""What is done to a loss before its backward, as ``scaler.scale(loss).backward()`` does."""
 
-    def loss_and_aux(params: Params, batch: Batch) -> tuple[Any, Aux]:
-        return loss(params, batch, buffers=buffers, generator=generator, training=True)
 
-    (value, aux), grads = autograd.backward(loss_and_aux, params, batch, has_aux=True)
+def gradient(
+    loss: Loss, params: Params, batch: Batch, buffers: Buffers, generator: Any, scale: Scale = None
+) -> Computed:
+    """``zero_grad()``, forward and ``backward()``; the gradients are of the scaled loss, the loss is not scaled."""
+
+    def loss_and_aux(params: Params, batch: Batch) -> tuple[Any, tuple[Any, Aux]]:
+        value, aux = loss(params, batch, buffers=buffers, generator=generator, training=True)
+        return (value if scale is None else scale(value)), (value, aux)
+
+    (scaled, (value, aux)), grads = autograd.backward(loss_and_aux, params, batch, has_aux=True)
     return Computed(
-        value,
+        scaled if scale is None else value,
         with_key_order(key_order(params), grads),
         params if aux.params is None else {**params, **aux.params},
         updated(buffers, aux.buffers),
@@ -43,7 +51,14 @@ def gradient(loss: Loss, params: Params, batch: Batch, buffers: Buffers, generat
 
 
 def accumulated(
-    loss: Loss, params: Params, batches: Batch, buffers: Buffers, generator: Any, count: int, reduction: str
+    loss: Loss,
+    params: Params,
+    batches: Batch,
+    buffers: Buffers,
+    generator: Any,
+    count: int,
+    reduction: str,
+    scale: Scale = None,
 ) -> Computed:
     """The loss of ``count`` micro-batches and its gradient: ``backward()`` for one after another.
 
@@ -58,13 +73,17 @@ def accumulated(
         count: of micro-batches.
         reduction: "mean" is torch's ``(loss / count).backward()``, "sum" its ``loss.backward()``; "weighted" is the
             mean with the weights that the loss function reports as ``metrics["weight"]``.
+        scale: of ``gradient``; torch's ``scaler.scale(loss / count).backward()``.
     """
     _check_leading_axis(batches, count)
+    divides_first = scale is not None and reduction == "mean"  # the smaller loss overflows later in half precision
+    scaled_loss = partial(_scale_share, scale=scale, count=count) if divides_first else scale
 
     def one(params: Params, batch: Batch, buffers: Buffers, generator: Any) -> tuple[Computed, Array]:
-        computed = gradient(loss, params, batch, buffers, generator)
+        computed = gradient(loss, params, batch, buffers, generator, scaled_loss)
         weight = _weight(computed.metrics) if reduction == "weighted" else jnp.ones((), computed.loss.dtype)
-        scaled = map_keeping_none(partial(_scaled, weight=weight, count=count, reduction=reduction), computed.grads)
+        of_grads = "sum" if divides_first else reduction
+        scaled = map_keeping_none(partial(_scaled, weight=weight, count=count, reduction=of_grads), computed.grads)
         grads = with_key_order(key_order(params), scaled)
         value = _scaled(computed.loss, weight=weight, count=count, reduction=reduction)
         return computed._replace(loss=value, grads=grads), weight
@@ -93,6 +112,11 @@ def _scaled(value: Array, *, weight: Array, count: int, reduction: str) -> Array
     if reduction == "mean":
         return value / count
     return value if reduction == "sum" else value * weight.astype(value.dtype)
+
+
+def _scale_share(value: Array, *, scale: Scale, count: int) -> Array:
+    share = value / count
+    return share if scale is None else scale(share)
 
 
 def _weight(metrics: Metrics) -> Array:

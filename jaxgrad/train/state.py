@@ -9,6 +9,7 @@ import optax
 from jaxgrad._core.errors import check_differentiable, explain
 from jaxgrad._core.flat import Flat
 from jaxgrad._core.types import Buffers, Params, ParamsLike, PyTree
+from jaxgrad.amp import GradScaler, GradScalerState
 from jaxgrad.optim.lr_scheduler import LRScheduler
 from jaxgrad.optim.swa_utils import AveragedModel
 from jaxgrad.train.schedule import start_schedule
@@ -28,6 +29,7 @@ class TrainState(Flat):
         generator: the random stream that the loss function draws from, or None.
         schedule: what the schedule remembers, or None; ``state.schedule.numbers()`` has Python's numbers.
         average: the running average of the parameters, an ``optim.swa_utils.AveragedModel``, or None.
+        scaler: what the gradient scaler remembers, an ``amp.GradScalerState``, or None.
 
     >>> state = TrainState({"weight": jnp.ones(2), "bias": jnp.ones(1)}, (), {"mean": jnp.zeros(3)})
     >>> list(jax.jit(lambda state: state)(state).params), state.generator
@@ -39,7 +41,7 @@ class TrainState(Flat):
     """
 
     __slots__ = ("taken_by",)
-    _fields = ("params", "opt_state", "buffers", "generator", "schedule", "average")
+    _fields = ("params", "opt_state", "buffers", "generator", "schedule", "average", "scaler")
 
     taken_by: str
     """Which step has taken over the memory of this state; unset while none has."""
@@ -52,8 +54,9 @@ class TrainState(Flat):
         generator: Any = None,
         schedule: Any = None,
         average: AveragedModel | None = None,
+        scaler: GradScalerState | None = None,
     ) -> None:
-        super().__init__(params, opt_state, {} if buffers is None else buffers, generator, schedule, average)
+        super().__init__(params, opt_state, {} if buffers is None else buffers, generator, schedule, average, scaler)
 
     @property
     def params(self) -> Params:
@@ -88,6 +91,12 @@ class TrainState(Flat):
         average: AveragedModel | None = self._parts()[5]
         return average
 
+    @property
+    def scaler(self) -> GradScalerState | None:
+        """What the gradient scaler remembers."""
+        scaler: GradScalerState | None = self._parts()[6]
+        return scaler
+
 
 def init_state(
     params: ParamsLike,
@@ -97,6 +106,7 @@ def init_state(
     generator: Any = None,
     schedule: LRScheduler | None = None,
     average: AveragedModel | None = None,
+    scaler: GradScaler | None = None,
 ) -> TrainState:
     """The state before the first step.
 
@@ -109,13 +119,14 @@ def init_state(
         generator: for a loss function that draws random numbers, a ``random.Generator`` or a JAX key.
         schedule: of ``optim.lr_scheduler``; as in torch, the optimizer begins with the schedule's first lr.
         average: an ``optim.swa_utils.AveragedModel`` of these parameters (and buffers).
+        scaler: an ``amp.GradScaler``, for gradients that float16 would round to zero.
 
     Returns:
         The state that ``make_train_step``'s function takes.
 
     Raises:
         RuntimeError: a parameter is not floating point or complex.
-        TypeError: ``params`` is a model, or ``tx`` is not an optimizer.
+        TypeError: ``params`` is a model, ``tx`` is not an optimizer, or ``scaler`` not a ``GradScaler``.
 
     >>> from jaxgrad import optim
     >>> state = init_state({"w": jnp.ones(2)}, optim.SGD(0.1))
@@ -129,7 +140,15 @@ def init_state(
     if schedule is not None:
         kept, opt_state = start_schedule(schedule, opt_state)
     stream, averaged = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), (generator, average))
-    return TrainState(own, opt_state, _copied(buffers or {}), stream, kept, averaged)
+    scale = None if scaler is None else check_scaler(scaler).init()
+    return TrainState(own, opt_state, _copied(buffers or {}), stream, kept, averaged, scale)
+
+
+def check_scaler(scaler: Any) -> GradScaler:
+    """Raise unless this is a ``GradScaler``."""
+    if isinstance(scaler, GradScaler):
+        return scaler
+    raise TypeError(explain("a scaler is a GradScaler", got=type(scaler).__name__, remedy="scaler = amp.GradScaler()"))
 
 
 def _copied(values: ParamsLike) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import optax
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Batch, LossFn, Metrics
+from jaxgrad.amp import GradScaler
 from jaxgrad.optim._rule.precision import double_precision, pack, widen
 from jaxgrad.optim.lr_scheduler import LRScheduler
 from jaxgrad.optim.swa_utils import AveragedModel
@@ -29,6 +30,7 @@ def make_train_step(
     schedule: LRScheduler | None = None,
     average: AveragedModel | bool | None = None,
     skip_nonfinite: bool = False,
+    scaler: GradScaler | None = None,
     donate: bool = True,
 ) -> "TrainStep":
     """``(state, batch) -> (state, metrics)``: ``zero_grad``, forward, ``backward`` and ``step``, compiled once.
@@ -37,8 +39,9 @@ def make_train_step(
     ``generator``) and returns what became of it: ``return loss, aux`` with the ``aux`` of ``func.functional_call``, or
     ``train.Aux(buffers=..., generator=..., metrics=...)``. One that names ``training`` too is passed True.
 
-    What is asked for happens in torch's order: backward, ``clip_grad_norm_``, ``clip_grad_value_``,
-    ``optimizer.step()``, ``scheduler.step()``, ``averaged.update_parameters(model)``.
+    What is asked for happens in torch's order: ``scaler.scale(loss).backward()``, ``scaler.unscale_(optimizer)``,
+    ``clip_grad_norm_``, ``clip_grad_value_``, ``scaler.step(optimizer)`` or ``optimizer.step()``, ``scaler.update()``,
+    ``scheduler.step()``, ``averaged.update_parameters(model)``.
 
     Args:
         loss_fn: ``loss_fn(params, *batch)``, with the keyword arguments it names; ``supervised`` makes the usual one.
@@ -56,6 +59,9 @@ def make_train_step(
         average: the ``AveragedModel`` that ``init_state`` was given (or True), to be updated at every step.
         skip_nonfinite: leave parameters and optimizer as they are where a gradient is nan or infinite, as a GradScaler
             does; ``metrics["skipped"]`` says so. Buffers, generator, schedule and average go on.
+        scaler: the ``amp.GradScaler`` that ``init_state`` was given. ``metrics["scale"]`` is what this step's loss was
+            multiplied by, ``metrics["found_inf"]`` whether a gradient was not finite and the step therefore skipped;
+            buffers, generator, schedule and average go on. ``metrics["loss"]`` is not scaled.
         donate: whether the step takes over the memory of the state it is given, so that one copy of it exists. The
             old state cannot be used afterwards.
 
@@ -68,8 +74,8 @@ def make_train_step(
     Raises:
         TypeError: when called: the loss function returns something else, or names ``buffers`` or ``generator`` and
             does not return them.
-        ValueError: when called: it reports a metric called ``loss``; the state lacks the schedule or the average; a
-            batch without the axis of micro-batches.
+        ValueError: when called: it reports a metric called ``loss``; the state lacks the schedule, the average or the
+            scaler; a batch without the axis of micro-batches.
         RuntimeError: when called: the loss function returns a buffer that the state does not have; a state whose
             memory an earlier step has taken over.
 
@@ -85,15 +91,15 @@ def make_train_step(
     ([0.5, 0.5], 2.0)
     """
     loss = Loss.of(loss_fn)
-    update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite)
+    update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite, scaler)
     _check_accumulation(accumulate, accumulate_reduction)
 
     def step(state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
         held = state.params, batch, state.buffers, state.generator
         if accumulate == 1:
-            computed = gradient(loss, *held)
+            computed = gradient(loss, *held, update.scale(state))
         else:
-            computed = accumulated(loss, *held, accumulate, accumulate_reduction)
+            computed = accumulated(loss, *held, accumulate, accumulate_reduction, update.scale(state))
         after, metrics = update(state, computed, _widened(lr))
         return after, {"loss": computed.loss, **metrics, **computed.metrics}
 

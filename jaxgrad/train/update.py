@@ -1,21 +1,23 @@
 """What comes after the backward: clip, step or skip, schedule, average, in the order of torch's loops."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgrad import optim
 from jaxgrad._core.errors import explain
+from jaxgrad._core.trees import tree_where
 from jaxgrad._core.types import Array, Metrics
+from jaxgrad.amp import GradScaler
 from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
 from jaxgrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from jaxgrad.optim.swa_utils import AveragedModel
-from jaxgrad.train.gradient import Computed
+from jaxgrad.train.gradient import Computed, Scale
 from jaxgrad.train.schedule import advance_schedule, check_schedule
-from jaxgrad.train.state import TrainState
+from jaxgrad.train.state import TrainState, check_scaler
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Update:
     schedule: LRScheduler | None = None
     average: AveragedModel | bool | None = None
     skip_nonfinite: bool = False
+    scaler: GradScaler | None = None
 
     def __post_init__(self) -> None:
         if self.schedule is not None:
@@ -40,25 +43,36 @@ class Update:
                         "state = train.step_schedule(state, schedule, metrics) once an epoch",
                     )
                 )
+        if self.scaler is not None:
+            check_scaler(self.scaler)
         for name in ("clip_grad_norm", "clip_grad_value"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float | jax.Array)):
                 raise TypeError(explain(f"{name} is a number", got=repr(value)))
 
+    def scale(self, state: TrainState) -> Scale:
+        """What is done to the loss before its backward."""
+        if self.scaler is None or not self.scaler.enabled:
+            return None
+        return partial(self.scaler.scale, state=_required(state, "scaler"))
+
     def __call__(self, state: TrainState, computed: Computed, lr: Any) -> tuple[TrainState, Metrics]:
         """The state after the step, and what there is to report."""
-        grads, metrics = computed.grads, {}
+        metrics: Metrics = {}
+        scaler = self.scaler or GradScaler(enabled=False)
+        grads, found_inf = scaler.unscale(computed.grads, state.scaler)
+        if self.scaler is not None:
+            metrics |= {"scale": state.scaler.scale if state.scaler else jnp.float32(1.0), "found_inf": found_inf}
         if self.clip_grad_norm is not None:
             grads, metrics["grad_norm"] = clip_grad_norm(grads, self.clip_grad_norm)
         if self.clip_grad_value is not None:
             grads = clip_grad_value(grads, self.clip_grad_value)
-        params, opt_state = optim.step(self.tx, computed.params, grads, state.opt_state, lr=lr)
+        params, opt_state = scaler.step(self.tx, computed.params, grads, state.opt_state, found_inf, lr=lr)
         if self.skip_nonfinite:
             finite = all_finite(grads)
             metrics["skipped"] = ~finite
-            params, opt_state = jax.tree.map(
-                lambda new, old: jnp.where(finite, new, old), (params, opt_state), (computed.params, state.opt_state)
-            )
+            params, opt_state = tree_where(finite, (params, opt_state), (computed.params, state.opt_state))
+        scale = scaler.update(state.scaler, found_inf) if scaler.enabled else state.scaler
         kept = state.schedule
         if self.schedule is not None:
             kept, opt_state = advance_schedule(self.schedule, _required(state, "schedule"), opt_state)
@@ -66,7 +80,7 @@ class Update:
         if self.average:
             average = self._averaged(_required(state, "average"), params, computed.buffers)
         params = {name: params[name] for name in computed.params}
-        return TrainState(params, opt_state, computed.buffers, computed.generator, kept, average), metrics
+        return TrainState(params, opt_state, computed.buffers, computed.generator, kept, average, scale), metrics
 
     def _averaged(self, average: AveragedModel, params: Any, buffers: Any) -> AveragedModel:
         given = self.average
