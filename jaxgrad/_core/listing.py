@@ -1,6 +1,8 @@
 """What a module holds, under torch's dotted names and in torch's order; any NNX module will do."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from flax import nnx
@@ -71,3 +73,17 @@ def named_variables(module: Any, prefix: str = "") -> Iterator[tuple[str, Variab
     for name, value in items:
         if isinstance(value, nnx.Module | nnx.List | nnx.Dict | list | tuple | dict):
             yield from named_variables(value, f"{prefix}{name}.")
+
+
+def numbered_lines(values: Iterable[Any]) -> list[str]:
+    """What a list prints of its entries, as torch does: equal neighbours once.
+
+    >>> numbered_lines([1, 2, 2])
+    ['(0): 1', '(1-2): 2 x 2']
+    """
+    lines = []
+    for each, run in groupby(enumerate(map(repr, values)), key=operator.itemgetter(1)):
+        places = [i for i, _ in run]
+        several = f"({places[0]}-{places[-1]}): {len(places)} x {each}"
+        lines.append(several if len(places) > 1 else f"({places[0]}): {each}")
+    return lines

@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.types import Array
 
 Axis = int | tuple[int, ...]
@@ -52,6 +53,17 @@ def vector_norm(x: Array, p: float, axis: Axis, keepdims: bool = False, *, share
     """
     norm = _norm(x, float(p), axis, share_ties)
     return norm if keepdims else jnp.squeeze(norm, axis)
+
+
+def normalized(x: Array, p: float, axis: Axis, eps: float) -> Array:
+    r"""What ``torch.nn.functional.normalize`` computes: :math:`x / \max(\|x\|_p, \epsilon)`.
+
+    >>> normalized(jnp.array([3.0, 4.0]), 2, 0, 1e-12).round(3).tolist()
+    [0.6000000238418579, 0.800000011920929]
+    """
+    norm = vector_norm(x.astype(opmath_dtype(x.dtype)), p, axis, keepdims=True).astype(jnp.finfo(x.dtype).dtype)
+    # the derivative passes at the bound, as clamp_min's does
+    return x / jnp.where(norm < eps, jnp.asarray(eps, norm.dtype), norm)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))

@@ -4,11 +4,11 @@ import operator
 import textwrap
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 from typing import Any, Self, overload
 
 from flax import nnx
 
+from jaxgrad._core.listing import numbered_lines
 from jaxgrad.nn.modules.module import Module
 
 
@@ -223,12 +223,7 @@ class ModuleList(_Numbered):
 
     def __repr__(self) -> str:
         """Torch's form: equal neighbours are printed once."""
-        printed = groupby(enumerate(map(repr, self)), key=operator.itemgetter(1))
-        lines = []
-        for each, run in printed:
-            places = [i for i, _ in run]
-            several = f"({places[0]}-{places[-1]}): {len(places)} x {each}"
-            lines.append(textwrap.indent(several if len(places) > 1 else f"({places[0]}): {each}", "  "))
+        lines = [textwrap.indent(line, "  ") for line in numbered_lines(self)]
         return f"{type(self).__name__}(" + "".join(f"\n{line}" for line in lines) + ("\n)" if lines else ")")
 
 

@@ -5,9 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.dtype_names import torch_name
-from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain
-from jaxgrad._core.norms import vector_norm
+from jaxgrad._core.norms import normalized
 from jaxgrad._core.types import Array
 
 
@@ -47,10 +46,7 @@ def normalize(
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}")
     axes = tuple(_axis(each, input.ndim) for each in (dim if isinstance(dim, tuple | list) else (dim,)))
     x = jnp.atleast_1d(input)
-    norm = vector_norm(x.astype(opmath_dtype(x.dtype)), p, axes or tuple(range(x.ndim)), keepdims=True)
-    norm = norm.astype(jnp.finfo(input.dtype).dtype)
-    # the derivative passes at the bound, as clamp_min's does
-    return (x / jnp.where(norm < eps, jnp.asarray(eps, norm.dtype), norm)).reshape(input.shape)
+    return normalized(x, p, axes or tuple(range(x.ndim)), eps).reshape(input.shape)
 
 
 def _axis(dim: int, ndim: int) -> int:

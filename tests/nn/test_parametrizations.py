@@ -1,0 +1,183 @@
+"""``nn.utils.parametrizations`` beside torch: names, originals, weights, gradients and what the calls leave."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgrad import func, nn, random
+from jaxgrad.nn.utils import parametrizations, parametrize
+
+torch = pytest.importorskip("torch", reason="the reference is not installed")
+
+LAYERS = {
+    "linear": ("Linear", (5, 4), (3, 5)),
+    "conv": ("Conv2d", (2, 4, 3), (1, 2, 5, 5)),
+    "transposed": ("ConvTranspose1d", (3, 2, 2), (2, 3, 4)),
+}
+
+
+@pytest.fixture(autouse=True)
+def in_float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def pair(layer, norm, seed=3, **kwargs):
+    """The same layer here and in torch, normed, from the same stream."""
+    name, sizes, shape = LAYERS[layer]
+    torch.manual_seed(seed)
+    theirs = getattr(torch.nn, name)(*sizes, dtype=torch.float64)
+    theirs = getattr(torch.nn.utils.parametrizations, norm)(theirs, **kwargs)
+    rngs = nn.Rngs(random.manual_seed(seed))
+    plain = getattr(nn, name)(*sizes, dtype=jnp.float64, rngs=rngs)
+    if norm == "spectral_norm":
+        kwargs["rngs"] = rngs
+    ours = getattr(parametrizations, norm)(plain, **kwargs)
+    following, _ = random.rand(rngs.generator, (2,))
+    assert following.tolist() == torch.rand(2).tolist()
+    assert "weight" in dict(plain.named_parameters()), "the module given does not change"
+    return ours, theirs, torch.randn(shape, dtype=torch.float64)
+
+
+def close(ours, theirs):
+    theirs = theirs.detach().numpy()
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(np.asarray(ours), theirs, rtol=1e-10, atol=1e-12)
+
+
+def compare(ours, theirs, x, calls=3):
+    """Three training calls with gradients, then one of evaluation."""
+    params, buffers = func.extract(ours)
+    assert list(params) == [name for name, _ in theirs.named_parameters()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert repr(ours) == repr(theirs)
+    assert [name for name, _ in ours.named_modules()] == [name for name, _ in theirs.named_modules()]
+    for name, value in theirs.state_dict().items():
+        close(ours.state_dict()[name], value)
+
+    @jax.jit
+    def step(params, buffers, x):
+        def loss(params):
+            y, aux = func.functional_call(ours, (params, buffers), x, training=True, has_aux=True)
+            return jnp.sum(jnp.sin(y)), (y, aux.buffers)
+
+        return jax.grad(loss, has_aux=True)(params)
+
+    for _ in range(calls):
+        theirs.zero_grad()
+        expected = theirs(x)
+        expected.sin().sum().backward()
+        grads, (y, buffers) = step(params, buffers, x.numpy())
+        close(y, expected)
+        for name, parameter in theirs.named_parameters():
+            close(grads[name], parameter.grad)
+            with torch.no_grad():
+                parameter -= 0.1 * parameter.grad
+        params = {name: value - 0.1 * grads[name] for name, value in params.items()}
+        for name, buffer in theirs.named_buffers():
+            close(buffers[name], buffer)
+    theirs.eval()
+    y, aux = func.functional_call(ours, (params, buffers), x.numpy(), training=False, has_aux=True)
+    close(y, theirs(x))
+    assert all((aux.buffers[name] == value).all() for name, value in buffers.items())
+    trained = func.bind(ours, params, buffers)
+    plain, their_plain = parametrize.remove_parametrizations(trained, "weight"), theirs
+    torch.nn.utils.parametrize.remove_parametrizations(their_plain, "weight")
+    assert list(plain.state_dict()) == list(their_plain.state_dict())
+    assert repr(plain) == repr(their_plain)
+    for name, value in their_plain.state_dict().items():
+        close(plain.state_dict()[name], value)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_weight_norm_is_torchs(layer):
+    for dim in (0, 1, -2, None) if layer == "linear" else (0, 1):
+        compare(*pair(layer, "weight_norm", dim=dim))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_spectral_norm_is_torchs(layer):
+    compare(*pair(layer, "spectral_norm"))
+    if layer == "conv":
+        compare(*pair(layer, "spectral_norm", n_power_iterations=2, eps=1e-3, dim=-1), calls=2)
+
+
+def test_a_bias_is_divided_by_its_norm_and_two_names_may_be_computed():
+    rngs = nn.Rngs(random.manual_seed(0))
+    plain = nn.Linear(3, 2, dtype=jnp.float64, rngs=rngs)
+    ours = parametrizations.weight_norm(parametrizations.spectral_norm(plain, "bias"))
+    theirs = torch.nn.Linear(3, 2, dtype=torch.float64)
+    theirs.load_state_dict({name: torch.tensor(np.asarray(value)) for name, value in plain.state_dict().items()})
+    theirs = torch.nn.utils.parametrizations.spectral_norm(theirs, "bias")
+    theirs = torch.nn.utils.parametrizations.weight_norm(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert repr(ours) == repr(theirs)
+    close(func.functional_call(ours, {}, jnp.ones(3)), theirs(torch.ones(3, dtype=torch.float64)))
+    assert parametrize.is_parametrized(ours) and parametrize.is_parametrized(ours, "bias")
+    assert not parametrize.is_parametrized(plain) and not parametrize.is_parametrized(ours, "other")
+    one = parametrize.remove_parametrizations(ours, "bias")
+    assert parametrize.is_parametrized(one, "weight") and not parametrize.is_parametrized(one, "bias")
+    assert parametrize.type_before_parametrizations(one) is nn.Linear
+
+
+def test_norms_on_norms_are_torchs():
+    torch.manual_seed(1)
+    theirs = torch.nn.Linear(4, 3, dtype=torch.float64)
+    rngs = nn.Rngs(random.manual_seed(1))
+    ours = parametrizations.weight_norm(nn.Linear(4, 3, dtype=jnp.float64, rngs=rngs))
+    theirs = torch.nn.utils.parametrizations.weight_norm(theirs)
+    for _ in range(2):
+        ours = parametrizations.spectral_norm(ours, rngs=rngs)
+        theirs = torch.nn.utils.parametrizations.spectral_norm(theirs)
+    compare(ours, theirs, torch.randn(2, 4, dtype=torch.float64))
+
+
+def test_a_parametrization_of_ones_own_is_set_and_read():
+    class Positive(nn.Module):
+        def forward(self, x):
+            return jnp.exp(x)
+
+        def right_inverse(self, y):
+            return jnp.log(y)
+
+    plain = nn.Linear(2, 2, dtype=jnp.float64, rngs=nn.Rngs(random.manual_seed(0)))
+    plain.weight.set_value(jnp.ones((2, 2)))
+    model = parametrize.register_parametrization(nn.Sequential(plain)[0], "weight", Positive())
+    assert model.weight.get_value().tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    model.weight = jnp.full((2, 2), 2.0)
+    np.testing.assert_allclose(func.extract(func.bind(model, {}))[0]["parametrizations.weight.original"], np.log(2.0))
+    assert type(func.bind(model, {})) is type(model)
+    with pytest.raises(RuntimeError, match="computed from others"):
+        model.weight.set_value(jnp.ones((2, 2)))
+
+
+def test_sentences_are_torchs():
+    rngs = nn.Rngs(random.manual_seed(0))
+    plain, theirs = nn.Linear(3, 2, rngs=rngs), torch.nn.Linear(3, 2)
+    for norm, kwargs in (
+        ("weight_norm", {"name": "other"}),
+        ("spectral_norm", {"name": "other"}),
+        ("weight_norm", {"dim": 2}),
+        ("spectral_norm", {"dim": 2}),
+        ("spectral_norm", {"n_power_iterations": 0}),
+    ):
+        with pytest.raises((ValueError, IndexError)) as expected:
+            getattr(torch.nn.utils.parametrizations, norm)(theirs, **kwargs)
+        rng = {"rngs": rngs} if norm == "spectral_norm" else {}
+        with pytest.raises(expected.type) as got:
+            getattr(parametrizations, norm)(plain, **kwargs, **rng)
+        assert str(got.value) == str(expected.value)
+    normed = parametrizations.weight_norm(plain)
+    with pytest.raises(ValueError, match="parametrized already"):
+        parametrizations.weight_norm(normed)
+    with pytest.raises(ValueError, match="Cannot leave unparametrized"):
+        parametrize.remove_parametrizations(normed, "weight", leave_parametrized=False)
+    with pytest.raises(ValueError, match="does not have a parametrization on bias"):
+        parametrize.remove_parametrizations(normed, "bias")
+    with pytest.raises(TypeError, match="rngs"):
+        parametrizations.spectral_norm(plain)
+    with pytest.raises(TypeError, match=r"an nn.Module of jaxgrad"):
+        parametrizations.weight_norm(theirs)
+    with pytest.raises(RuntimeError, match="depends on whether the model is training"):
+        parametrizations.spectral_norm(plain, rngs=rngs)(jnp.ones(3))
