@@ -141,7 +141,11 @@ class ParametrizationList(Part):
     def _inverse(self, value: Any, *, may_lack: bool) -> Any:
         for module in reversed([self[i] for i in range(len(self))]):
             if hasattr(type(module), "right_inverse"):
-                value = module.right_inverse(value)
+                try:
+                    value = module.right_inverse(value)
+                except NotImplementedError:
+                    if not may_lack:
+                        raise
             elif not may_lack:
                 raise RuntimeError(f"parametrization {type(module).__name__} does not implement right_inverse.")
         return value

@@ -1,25 +1,25 @@
-"""Weights normed as they are read, after ``torch.nn.utils.parametrizations``.
+"""Weights normed or made orthogonal as they are read, after ``torch.nn.utils.parametrizations``.
 
-Torch's ``orthogonal`` has no counterpart yet, nor have the older ``nn.utils.weight_norm`` and ``spectral_norm``, whose
-parameters have other names.
+The older ``nn.utils.weight_norm``, ``spectral_norm`` and ``orthogonal``, whose parameters have other names, have no
+counterpart.
 """
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.norms import normalized, vector_norm
 from jaxgrad._core.types import Array
 from jaxgrad.nn.parameter import Buffer
 from jaxgrad.nn.rngs import Rngs
+from jaxgrad.nn.utils.orthogonal import orthogonal
 from jaxgrad.nn.utils.parametrization_list import Part
-from jaxgrad.nn.utils.parametrize import is_parametrized, parametrizable, register
+from jaxgrad.nn.utils.parametrize import current, is_parametrized, parametrizable, register
 from jaxgrad.random import normal
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
@@ -105,13 +105,9 @@ def spectral_norm(
     Source: Miyato et al., 2018; torch/nn/utils/parametrizations.py.
     """
     made = parametrizable(module)
-    if is_parametrized(made, name):
-        weight = getattr(made.parametrizations, name).in_mode(training=True)
-    else:
-        held = vars(made).get(name)
-        if not isinstance(held, nnx.Variable):
-            raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
-        weight = held.get_value()
+    weight = current(made, name)
+    if weight is None:
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     if dim is None:
         dim = 1 if any(cls.__name__ in _TRANSPOSED for cls in type(made).__mro__) else 0
     return register(made, name, _SpectralNorm(weight, n_power_iterations, dim, eps, rngs))

@@ -181,6 +181,14 @@ def parametrizable(module: Any) -> Any:
     return clone(module)
 
 
+def current(made: Any, name: str) -> Any:
+    """The array of a parameter or buffer, computed if it is parametrized; None if there is none of this name."""
+    if is_parametrized(made, name):
+        return getattr(made.parametrizations, name).in_mode(training=True)
+    held = vars(made).get(name)
+    return held.get_value() if isinstance(held, nnx.Variable) else None
+
+
 def register(made: Any, name: str, parametrization: Any, *, unsafe: bool = False) -> Any:
     """``register_parametrization`` on a copy that nobody else has, which changes."""
     if not isinstance(parametrization, nnx.Module) or not hasattr(type(parametrization), "_call"):
