@@ -111,6 +111,17 @@ def test_a_half_precision_loss_is_lifted():
     assert moved == {"with": [0.0, 0.0], "without": [1.0, 1.0]}
 
 
+def test_a_scaler_of_torchs_takes_its_place_in_the_state():
+    torch_scaler, tx, scaler = torch.amp.GradScaler("cpu", **SCALER), optim.SGD(0.1), amp.GradScaler()
+    state = train.init_state({"w": jnp.ones((2, 5))}, tx, scaler=scaler)
+    state = state.replace(scaler=scaler.load_state_dict(torch_scaler.state_dict()))
+    step = train.make_train_step(loss_fn, tx, scaler=scaler)
+    for expected in (1000.0, 1000.0, 1700.0):
+        state, metrics = step(state, (jnp.ones((4, 5)), jnp.ones((4, 2))))
+        assert metrics["scale"] == expected
+    assert step._cache_size() == 1
+
+
 def test_what_does_not_fit_is_said():
     tx, scaler = optim.SGD(0.1), amp.GradScaler()
     step = train.make_train_step(loss_fn, tx, scaler=scaler)
