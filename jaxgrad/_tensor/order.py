@@ -217,7 +217,7 @@ def cummin(input: Array, dim: int) -> Selected:
 def _running(input: Any, dim: int, wins: Any) -> Selected:
     at, axis, scalar = _with_axis(input, dim)
     fixed = jax.lax.stop_gradient(at)
-    index = jax.lax.broadcasted_iota(jnp.int32, at.shape, axis)
+    index = jax.lax.broadcasted_iota(jax.dtypes.canonicalize_dtype(jnp.int64), at.shape, axis)
 
     def later(old: tuple[Array, Array], new: tuple[Array, Array]) -> tuple[Array, Array]:
         takes = wins(new[0], old[0])

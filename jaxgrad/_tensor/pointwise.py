@@ -311,8 +311,17 @@ def pow(input: Array, exponent: Array) -> Array:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     base, power = promote(input, exponent)
     if not jnp.issubdtype(base.dtype, jnp.inexact):
-        return jnp.power(base, power)
+        return _integer_power(base, power)
     return _pow(base, power)
+
+
+def _integer_power(base: Array, power: Array) -> Array:
+    """A negative exponent leaves the whole part of 1 / x^p: nothing but for 1 and -1."""
+    if jnp.issubdtype(power.dtype, jnp.unsignedinteger) or power.dtype == jnp.bool_:
+        return jnp.power(base, power)
+    one = jnp.ones_like(base)
+    unit = jnp.where(base == 1, one, jnp.where(base == -1, jnp.where(power % 2 == 0, one, -one), jnp.zeros_like(base)))
+    return jnp.where(power < 0, unit, jnp.power(base, jnp.maximum(power, jnp.zeros_like(power))))
 
 
 def float_power(input: Array, exponent: Array) -> Array:

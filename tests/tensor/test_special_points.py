@@ -81,3 +81,15 @@ def test_the_rows_tell_jax_from_torch(x64):
         their_value, their_grads = reference(point)
         differ += not all(same(a, b) for a, b in zip([value, *grads], [their_value, *their_grads], strict=True))
     assert differ > 30
+
+
+def test_integers_to_negative_powers(x64):
+    """The whole part of 1 / x^p."""
+    base, power = np.array([2, 3, 1, -1, -1, 5]), np.array([-1, -2, -3, -1, -2, 2])
+    theirs = torch.pow(torch.as_tensor(base), torch.as_tensor(power)).numpy()
+    np.testing.assert_array_equal(jax_side.resolve("pow")(jnp.asarray(base), jnp.asarray(power)), theirs)
+
+
+def test_indices_are_as_wide_as_torchs(x64):
+    for name in ("cummax", "cummin", "sort", "max"):
+        assert jax_side.resolve(name)(jnp.ones(2), 0)[1].dtype == jnp.int64

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from flax.errors import TraceContextError
@@ -99,6 +100,19 @@ class Module(Listing):
         raise AttributeError(explain(sentence, remedy=REMEDIES[name]) if name in REMEDIES else sentence)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        held = vars(self).get(name)
+        if isinstance(held, nnx.Variable) and isinstance(value, jax.Array | np.ndarray):
+            if isinstance(held, nnx.Param):
+                raise TypeError(
+                    explain(
+                        f"cannot assign '{type(value).__name__}' as parameter '{name}' (torch.nn.Parameter or None "
+                        "expected)",
+                        remedy=f"self.{name} = nn.Parameter(value) while a model is built; what is trained are the dicts "
+                        "of func.extract",
+                    )
+                )
+            held.set_value(jnp.asarray(value))  # a buffer stays one, as in torch
+            return
         # an attribute that began as None may become an array, and a list of arrays is a constant, as in torch
         super().__setattr__(name, nnx.data(value) if _kinds(value) else value)
 

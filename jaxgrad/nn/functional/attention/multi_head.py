@@ -196,7 +196,7 @@ def _missing(weight: Any) -> None:
 
 def _heads(x_LxNxE: Array, n: int, heads: int) -> Array:
     """(L, N, E) -> (N, H, L, E / H)."""
-    return jnp.transpose(x_LxNxE.reshape(x_LxNxE.shape[0], n, heads, -1), (1, 2, 0, 3))
+    return jnp.transpose(x_LxNxE.reshape(x_LxNxE.shape[0], n, heads, x_LxNxE.shape[-1] // heads), (1, 2, 0, 3))
 
 
 def _static(given: Any, name: str, n: int, heads: int, e: int) -> Array:
