@@ -107,8 +107,8 @@ class Module(Listing):
                     explain(
                         f"cannot assign '{type(value).__name__}' as parameter '{name}' (torch.nn.Parameter or None "
                         "expected)",
-                        remedy=f"self.{name} = nn.Parameter(value) while a model is built; what is trained are the dicts "
-                        "of func.extract",
+                        remedy=f"self.{name} = nn.Parameter(value) while a model is built; what is trained are the "
+                        "dicts of func.extract",
                     )
                 )
             held.set_value(jnp.asarray(value))  # a buffer stays one, as in torch
