@@ -1,5 +1,8 @@
 """``nn.utils.parametrizations`` beside torch: names, originals, weights, gradients and what the calls leave."""
 
+import copy
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -148,6 +151,9 @@ def test_a_parametrization_of_ones_own_is_set_and_read():
     model.weight = jnp.full((2, 2), 2.0)
     np.testing.assert_allclose(func.extract(func.bind(model, {}))[0]["parametrizations.weight.original"], np.log(2.0))
     assert type(func.bind(model, {})) is type(model)
+    assert (copy.deepcopy(model).weight.get_value() == model.weight.get_value()).all()
+    with pytest.raises(RuntimeError, match="only supported through state_dict"):
+        pickle.dumps(model)
     with pytest.raises(RuntimeError, match="computed from others"):
         model.weight.set_value(jnp.ones((2, 2)))
 
@@ -181,3 +187,21 @@ def test_sentences_are_torchs():
         parametrizations.weight_norm(theirs)
     with pytest.raises(RuntimeError, match="depends on whether the model is training"):
         parametrizations.spectral_norm(plain, rngs=rngs)(jnp.ones(3))
+
+
+def test_float32_is_as_near_to_float64_as_torchs_is():
+    ratios = []
+    for seed in range(6):
+        torch.manual_seed(seed)
+        single = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(24, 16))
+        double, x = copy.deepcopy(single).double(), torch.randn(8, 24)
+        ours = parametrizations.weight_norm(nn.Linear(24, 16, rngs=nn.Rngs(random.manual_seed(seed))))
+        for theirs in (single, double):
+            theirs(x.to(theirs.bias.dtype)).sin().sum().backward()
+        params, _ = func.extract(ours)
+        grads = jax.grad(lambda params, x: jnp.sum(jnp.sin(func.functional_call(ours, params, x))))(params, x.numpy())  # noqa: B023
+        for name, exact in double.named_parameters():
+            mine, yours = np.asarray(grads[name], np.float64), dict(single.named_parameters())[name].grad.double()
+            exact = exact.grad.numpy()
+            ratios.append(np.linalg.norm(mine - exact) / np.linalg.norm(yours.numpy() - exact))
+    assert max(ratios) <= 3 and np.median(ratios) <= 1.5, ratios

@@ -73,8 +73,11 @@ def spectral_norm(
 
     u and v are buffers, ``parametrizations.weight.0._u`` and ``_v``. Each reading of the weight in a call with
     ``training=True`` brings them nearer to the first singular vectors, and ``aux.buffers`` has them; derivatives take
-    them as constants. A weight with one axis is divided by its norm, and has neither. Differs from torch: the module
-    given does not change; see :func:`jaxgrad.nn.utils.parametrize.register_parametrization`.
+    them as constants. A weight with one axis is divided by its norm, and has neither.
+
+    Differs from torch: the module given does not change; see
+    :func:`jaxgrad.nn.utils.parametrize.register_parametrization`. And torch's recurrent layers and its attention read a
+    weight more often in one call than these do, and iterate as often.
 
     Args:
         module: an ``nn.Module``.

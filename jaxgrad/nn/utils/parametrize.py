@@ -237,7 +237,19 @@ def _set_class(made: Any) -> None:
 def _class_with(base: type, names: tuple[str, ...]) -> type:
     """A class derived from the module's whose attributes of these names are computed; one for all such modules."""
     own: dict[str, Any] = {name: _computed_attribute(name) for name in names}
-    return type(f"Parametrized{base.__name__}", (base,), own | {"_parametrized": True, "__module__": base.__module__})
+    own |= {"_parametrized": True, "__module__": base.__module__, "__reduce_ex__": _not_pickled}
+    return type(f"Parametrized{base.__name__}", (base,), own)
+
+
+def _not_pickled(self: Any, protocol: Any) -> Any:
+    raise RuntimeError(
+        explain(
+            "Serialization of parametrized modules is only supported through state_dict(). See:\n"
+            "https://pytorch.org/tutorials/beginner/saving_loading_models.html"
+            "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training",
+            remedy="serialization.save(file, func.extract(model)); copy.deepcopy(model) for a copy",
+        )
+    )
 
 
 def _computed_attribute(name: str) -> property:
