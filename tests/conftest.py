@@ -4,6 +4,7 @@ dtypes are not promoted either.
 Warnings are errors (pyproject.toml). Nothing here changes a number.
 """
 
+import itertools
 import os
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def dtype_promotion(request):
             yield
     else:
         yield
+
+
+BETWEEN_CLEARINGS = 150
+
+
+@pytest.fixture(scope="session")
+def tests_run():
+    return itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def few_programs(tests_run):
+    """JAX keeps a few thousand compiled calls and forgets the oldest; tests that count theirs must not be among them."""
+    yield
+    if next(tests_run) % BETWEEN_CLEARINGS == 0:
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ def _plant_host(monkeypatch, module, fault):
     host = importlib.import_module(f"jaxgrad.optim.{module}")._host
     original = type(host)(host.__code__, host.__globals__, host.__name__, host.__defaults__, host.__closure__)
 
-    def faulty(scalars, h):
-        return _CURRENT["fault"](_CURRENT["original"], scalars, h)
+    def faulty(scalars, h, *keep):
+        return _CURRENT["fault"](lambda scalars, h: _CURRENT["original"](scalars, h, *keep), scalars, h)
 
     _CURRENT.update(fault=fault, original=original)
     host.__globals__["_CURRENT"] = _CURRENT

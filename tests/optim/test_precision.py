@@ -39,7 +39,7 @@ def _hosts(steps, hyperparams):
     with double_precision():
         h = jax.tree.map(widen, hyperparams)
         scalars = {"step": steps.astype(jnp.float64), "mu_product": jnp.ones(steps.shape, jnp.float64)}
-        halves = {"adam": adam._host, "nadam": nadam._host, "radam": radam._host}
+        halves = {"adam": adam._host, "nadam": lambda s, h: nadam._host(s, h, lambda x: x), "radam": radam._host}
         return {name: host(scalars, h)[0] for name, host in halves.items()}
 
 

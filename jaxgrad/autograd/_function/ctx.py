@@ -30,6 +30,7 @@ class FunctionCtx:
         needs_input_grad: for every argument of ``apply``, whether its gradient is asked for.
         saved_tensors: what ``save_for_backward`` was given (in ``jvp``: ``save_for_forward``).
 
+    >>> import numpy as np
     >>> ctx = FunctionCtx()
     >>> ctx.save_for_backward(np.ones(2), None)
     >>> ctx.scale = 3
@@ -55,6 +56,7 @@ class FunctionCtx:
         Raises:
             TypeError: an argument is not an array.
 
+        >>> import numpy as np
         >>> ctx = FunctionCtx()
         >>> ctx.save_for_backward(np.ones(2))
         >>> ctx.saved_tensors

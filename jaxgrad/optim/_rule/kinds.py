@@ -31,6 +31,10 @@ def check_kinds(function: str, hyperparams: Mapping[str, Any]) -> None:
                 _check_number(function, f"{name}[{index}]", each)
 
 
+_COUNTED = {"Muon": "Coefficients must be a tuple of exactly 3 values"}
+"""Torch's sentence for a wrong count, where it has one."""
+
+
 def as_tuple(value: Any, name: str, function: str, count: int) -> tuple[Any, ...]:
     """Several numbers, as many as there must be.
 
@@ -46,7 +50,8 @@ def as_tuple(value: Any, name: str, function: str, count: int) -> tuple[Any, ...
         raise wrong_kind(value, name, function, kind)
     found = tuple(value)
     if len(found) != count:
-        raise ValueError(explain(f"{function}(): argument '{name}' must be {kind}", got=f"{len(found)} of them"))
+        sentence = _COUNTED.get(function, f"{function}(): argument '{name}' must be {kind}")
+        raise ValueError(explain(sentence, got=f"{len(found)} of them"))
     return found
 
 
