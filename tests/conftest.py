@@ -43,7 +43,7 @@ def tests_run():
 
 @pytest.fixture(autouse=True)
 def few_programs(tests_run):
-    """JAX keeps a few thousand compiled calls and forgets the oldest; tests that count theirs must not be among them."""
+    """JAX keeps a few thousand compiled calls and forgets the oldest; a test that counts its own must not lose them."""
     yield
     if next(tests_run) % BETWEEN_CLEARINGS == 0:
         jax.clear_caches()
