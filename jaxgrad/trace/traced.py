@@ -1,6 +1,6 @@
 """A traced module with its loss: parameters, buffers, and a loss function whose derivative is torch's own backward."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,6 @@ class Traced:
     frozen: frozenset[str]
     graph: Graph = field(repr=False)
     constants: Mapping[str, np.ndarray] = field(repr=False)
-    retrace: Callable[[tuple[Any, ...]], "Traced"] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_supported(self.graph)
