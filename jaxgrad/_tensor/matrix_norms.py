@@ -83,10 +83,10 @@ def matrix_norm(A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool =
     if ord == "fro":
         return vector_norm(A, 2, axes, keepdim)
     at = jnp.moveaxis(A, axes, (-2, -1))
+    if 0 in at.shape[-2:] and ord in ("nuc", 1, 2, jnp.inf):
+        shape = [1 if i in axes else n for i, n in enumerate(A.shape) if keepdim or i not in axes]
+        return jnp.zeros(shape, vector_norm(A.ravel()[:0], 2).dtype)
     if ord in ("nuc", 2, -2):
-        if 0 in at.shape[-2:]:
-            shape = [1 if i in axes else n for i, n in enumerate(A.shape) if keepdim or i not in axes]
-            return jnp.zeros(shape, vector_norm(A.ravel()[:0], 2).dtype)
         values = jnp.linalg.svd(at, compute_uv=False)
         out = values.sum(-1) if ord == "nuc" else amax(values, -1) if ord == 2 else amin(values, -1)
     elif ord in (1, -1, jnp.inf, -jnp.inf):

@@ -6,14 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core import norms
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad._tensor.axes import axis_of
-from jaxgrad._tensor.pointwise import abs, sgn
 from jaxgrad._tensor.promotion import promote
-
-Axes = tuple[int, ...]
 
 
 @operation("LinalgVectorNormBackward0")
@@ -50,7 +48,7 @@ def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False
             f"linalg.vector_norm cannot compute the {name} norm on an empty tensor because the operation does not "
             "have an identity"
         )
-    norm = _vector_norm(at, float(ord), axes)
+    norm = norms.vector_norm(at, float(ord), axes, keepdims=True)
     if x.ndim == 0:
         return norm.reshape(())
     return norm if keepdim else jnp.squeeze(norm, axes)
@@ -59,52 +57,6 @@ def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False
 def _is_finite(ord: float) -> bool:
     """Whether p is a finite number."""
     return ord not in (float("inf"), -float("inf"))
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def _vector_norm(x: Array, p: float, axes: Axes) -> Array:
-    size = jnp.abs(x)
-    total = partial(jnp.sum, axis=axes, keepdims=True)
-    if p == 0:
-        return total((x != 0).astype(size.dtype))
-    if p == float("inf"):
-        return jnp.max(size, axis=axes, keepdims=True)
-    if p == -float("inf"):
-        return jnp.min(size, axis=axes, keepdims=True)
-    if p == 1:
-        return total(size)
-    if p == 2:
-        return jnp.sqrt(total(x.real**2 + x.imag**2 if jnp.iscomplexobj(x) else x * x))
-    return total(size**p) ** (1 / p)
-
-
-@_vector_norm.defjvp
-def _vector_norm_jvp(p: float, axes: Axes, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (x,), (t,) = primals, tangents
-    norm = _vector_norm(x, p, axes)
-    slope = _slope(x, norm, p, axes)
-    along = slope.real * t.real + slope.imag * t.imag if jnp.iscomplexobj(x) else slope * t
-    return norm, jnp.sum(along, axis=axes, keepdims=True)
-
-
-def _slope(x: Array, norm: Array, p: float, axes: Axes) -> Array:
-    """The derivative of the norm by each element."""
-    if p == 0:
-        return jnp.zeros_like(x)
-    if p == 1:
-        return sgn(x)
-    if not _is_finite(p):
-        size = jnp.abs(x)
-        ends = (size == norm) | jnp.isnan(size)
-        return sgn(x) * (ends / jnp.sum(ends, axis=axes, keepdims=True)).astype(size.dtype)
-    nonzero = jnp.where(norm == 0, 1, norm)
-    if p == 2:
-        return jnp.where(norm == 0, jnp.zeros_like(x), x / nonzero)
-    size = jnp.where(x == 0, 1, abs(x))
-    if p < 1:
-        return jnp.where(x == 0, 0, sgn(x) * size ** (p - 1)) * norm ** (1 - p)
-    slope = sgn(x) * size ** (p - 1) if p < 2 else x * size ** (p - 2)
-    return jnp.where(norm == 0, jnp.zeros_like(x), jnp.where(x == 0, 0, slope) / nonzero ** (p - 1))
 
 
 @operation("NormBackward0")
@@ -177,29 +129,7 @@ def cdist(
         return jnp.zeros((*batch, x1.shape[-2], x2.shape[-2]), x1.dtype)
     if p == 2 and modes[compute_mode] and x1.size and x2.size:
         return _by_products(first, second)
-    return lengths(first[..., :, None, :] - second[..., None, :, :], float(p))
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
-def lengths(difference: Array, p: float) -> Array:
-    """The p-norms along the last axis, with the derivatives of ``cdist`` and ``pdist``."""
-    return jnp.squeeze(_vector_norm(difference, p, (difference.ndim - 1,)), -1)
-
-
-@lengths.defjvp
-def _lengths_jvp(p: float, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (x,), (t,) = primals, tangents
-    length = lengths(x, p)
-    wide = length[..., None]
-    if p == float("inf"):
-        slope = sgn(x) * (jnp.abs(x) == wide).astype(x.dtype)
-    elif p in (0, 1, 2):
-        slope = _slope(x, wide, p, (x.ndim - 1,))
-    else:
-        size = jnp.where(x == 0, 1, abs(x))
-        nonzero = jnp.where(wide == 0, 1, wide)
-        slope = jnp.where((wide == 0) | (x == 0), 0, sgn(x) * (size / nonzero) ** (p - 1))
-    return length, jnp.sum(slope * t, -1)
+    return norms.vector_norm(first[..., :, None, :] - second[..., None, :, :], float(p), -1, share_ties=False)
 
 
 @jax.custom_jvp

@@ -9,21 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core import norms
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad._tensor.promotion import as_float, promote
-
-
-@jax.custom_jvp
-def _abs(x: Array) -> Array:
-    return jnp.abs(x)
-
-
-@_abs.defjvp
-def _abs_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (x,), (t,) = primals, tangents
-    direction = sgn(x)
-    return _abs(x), (direction.real * t.real + direction.imag * t.imag if jnp.iscomplexobj(x) else direction * t)
 
 
 @operation("AbsBackward0")
@@ -49,7 +38,7 @@ def abs(input: Array) -> Array:
     input = jnp.asarray(input)
     if input.dtype == jnp.bool_:
         raise RuntimeError("\"abs_cpu\" not implemented for 'Bool'")
-    return _abs(input)
+    return norms.absolute(input)
 
 
 def absolute(input: Array) -> Array:

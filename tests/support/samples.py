@@ -167,9 +167,14 @@ def torch_answer(fn, tensors, seed=42):
         for place in places:
             with contextlib.suppress(RuntimeError, NotImplementedError):
                 grads |= run([place])[1]
-    return [to_numpy(v.resolve_conj() if v.is_complex() else v) for v in values], {
-        i: None if g is None else to_numpy(g.resolve_conj() if g.is_complex() else g) for i, g in grads.items()
-    }
+    return [_plain(v) for v in values], {i: None if g is None else _plain(g) for i, g in grads.items()}
+
+
+def _plain(tensor):
+    """A tensor as an array, also where torch only notes that it is conjugated or zero."""
+    if tensor._is_zerotensor():
+        return to_numpy(torch.zeros(tensor.shape, dtype=tensor.dtype))
+    return to_numpy(tensor.resolve_conj() if tensor.is_complex() else tensor)
 
 
 def jax_answer(fn, arrays, places, jit=False):
