@@ -1,0 +1,31 @@
+"""The random stream stands elsewhere: some draws ahead or behind, or it is another stream."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jaxgrad.parity.causes.context import Context
+from jaxgrad.parity.causes.rule import Prediction, rule
+
+
+@rule("stream_of_another_step", "the random stream stands where the reference's stands at another step", "generator")
+def stream_of_another_step(context: Context) -> Iterator[Prediction]:
+    """A step's draws too many or too few."""
+    places = {step: context.right("generator", step) for step in context.steps}
+    places[-1] = dict(context.reference.initial.get("generator", {}))
+    for step, state in places.items():
+        if step != context.step and context.tensor in state:
+            ahead = step - context.step
+            sentence = f"the random stream is {abs(ahead)} step(s) {'ahead' if ahead > 0 else 'behind'}"
+            values = {name: state[name] for name in context.shared if name in state}
+            yield Prediction(values, {"steps": ahead}, sentence)
+
+
+@rule("stream_ahead", "the random stream is ahead or behind by some draws", "generator")
+def stream_ahead(context: Context) -> Iterator[Prediction]:
+    """Positions alone say by how many words."""
+    right, wrong = context.right("generator"), context.wrong("generator")
+    if "position" in right and "position" in wrong and "state" not in context.shared:
+        words = int(np.ravel(wrong["position"])[0]) - int(np.ravel(right["position"])[0])
+        sentence = f"the random stream is {abs(words)} words {'ahead' if words > 0 else 'behind'}"
+        yield Prediction({"position": right["position"] + words}, {"words": words}, sentence)

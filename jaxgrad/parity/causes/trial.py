@@ -1,0 +1,94 @@
+"""The trial of all rules: the one that leaves least is the cause, if it leaves little enough."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jaxgrad.parity.causes.context import Context
+from jaxgrad.parity.causes.rule import Prediction, Rule
+from jaxgrad.parity.causes.weigh import Weight, weigh
+from jaxgrad.parity.report.parts import Cause
+
+AS_GOOD = 3.0
+"""An explanation that leaves no more than this many times what the best leaves is as good."""
+
+
+class Candidate(NamedTuple):
+    """One explanation that convinces; simpler are those that fit fewer numbers, then those of earlier rules."""
+
+    fitted: int
+    order: int
+    rule: Rule
+    prediction: Prediction
+    weight: Weight
+
+
+def tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
+    """The cause of the first divergence, found by applying each known deviation to the reference's values.
+
+    Args:
+        context: the recordings and where they part.
+        rules: the deviations to try, the simpler ones first.
+
+    Returns:
+        The simplest of those that leave as little as the best; None if none explains it.
+    """
+    found = list(_convincing(context, rules))
+    if not found:
+        return None
+    least = min(max(each.weight.remaining, each.weight.rounding) for each in found)
+    good = [each for each in found if each.weight.remaining <= AS_GOOD * least]
+    good = _lasting(context, good) or good
+    best = min(good, key=lambda each: (each.fitted, each.order, each.weight.remaining))
+    return _cause(context, best, [each for each in good if each.rule.name != best.rule.name])
+
+
+def _lasting(context: Context, found: list[Candidate]) -> list[Candidate]:
+    """Those that explain the next step too, from what the candidate had by then; the first step of an Adam, say, cannot
+    tell one constant from another."""
+    if len({each.rule.name for each in found}) < 2 or context.phase not in ("clipped", "lr", "optimizer", "params"):
+        return found
+    later = context.later()
+    if later is None:
+        return found
+    return [each for each in found if _holds(later, each)]
+
+
+def _holds(later: Context, candidate: Candidate) -> bool:
+    for prediction in candidate.rule.predictions(later):
+        weight = weigh(later, prediction)
+        if weight is not None and weight.convinces(0) and _same(prediction.parameters, candidate.prediction.parameters):
+            return True
+    return False
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    numbers = (int, float)
+    return a.keys() == b.keys() and all(
+        abs(a[key] - b[key]) <= 1e-3 * abs(a[key]) if isinstance(a[key], numbers) else a[key] == b[key] for key in a
+    )
+
+
+def _convincing(context: Context, rules: Sequence[Rule]) -> Iterator[Candidate]:
+    for order, rule in enumerate(rules):
+        if context.phase not in rule.phases:
+            continue
+        for prediction in rule.predictions(context):
+            weight = weigh(context, prediction)
+            if weight is not None and weight.convinces(prediction.fitted):
+                yield Candidate(prediction.fitted, order, rule, prediction, weight)
+
+
+def _cause(context: Context, best: Candidate, others: list[Candidate]) -> Cause:
+    sentence = best.prediction.sentence or best.rule.sentence
+    if others:
+        also = sorted({each.rule.name.replace("_", " ") for each in others})
+        sentence += f" (these numbers fit as well: {', '.join(also)})"
+    parameters: dict[str, Any] = dict(best.prediction.parameters)
+    return Cause(
+        name=best.rule.name,
+        sentence=sentence,
+        remaining=best.weight.remaining,
+        explained=best.weight.explained,
+        tensor=context.tensor,
+        parameters=parameters,
+    )

@@ -1,0 +1,106 @@
+"""How well a prediction explains what the candidate got."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxgrad.parity.causes.context import Array, Context, Tensors, wide
+from jaxgrad.parity.causes.rule import Prediction
+
+LEFT = 0.01
+"""The largest part of a divergence that an explanation may leave."""
+
+LEFT_AT_ROUNDING = 0.2
+"""The same, where what is left is no more than rounding."""
+
+UNITS = 4
+"""Rounding: so many units in the last place of each tensor's norm."""
+
+EVIDENCE = 3
+"""So many numbers must differ for each that was fitted, beyond it."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Euclidean distances over all predicted tensors, each relative to how far its tensor moved in the step.
+
+    Args:
+        divergence: of the candidate from what it would be without the deviation.
+        remaining: of the candidate from the prediction.
+        rounding: what rounding may leave.
+        differing: how many numbers differ by more than that.
+    """
+
+    divergence: float
+    remaining: float
+    rounding: float
+    differing: int
+
+    @property
+    def explained(self) -> float:
+        """Which part of the divergence is gone, 0 to 1."""
+        return max(0.0, 1.0 - self.remaining / self.divergence) if self.divergence > 0 else 0.0
+
+    def convinces(self, fitted: int) -> bool:
+        """Whether little enough is left, for as many numbers as were fitted."""
+        if not np.isfinite(self.remaining) or self.divergence <= self.rounding:
+            return False
+        if fitted and self.differing < fitted * (1 + EVIDENCE):
+            return False
+        left = self.remaining / self.divergence
+        return left <= LEFT or (left <= LEFT_AT_ROUNDING and self.remaining <= self.rounding)
+
+
+def weigh(context: Context, prediction: Prediction) -> Weight | None:
+    """The weight of a prediction; None if it says nothing about the tensor that differs."""
+    wrong, right = context.wrong(context.phase), context.right(context.phase)
+    if context.tensor not in prediction.values:
+        return None
+    total, left, rounding, differing = 0.0, 0.0, 0.0, 0
+    for name, value in prediction.values.items():
+        if value is None and name not in wrong:
+            total += 1.0 if name in right else 0.0
+            continue
+        if value is None or name not in wrong or np.shape(wrong[name]) != np.shape(value):
+            return None
+        mine, predicted = wide(wrong[name]), wide(value)
+        base = predicted if prediction.base is None else wide(prediction.base.get(name, predicted))
+        if prediction.base is None or name not in prediction.base:
+            base = wide(right[name]) if name in right and np.shape(right[name]) == mine.shape else np.zeros_like(mine)
+        scale = moved(context, name, mine)
+        apart, after = finite(mine - base), finite(mine - predicted)
+        last = epsilon(wrong[name]) * UNITS * norm(mine) / scale
+        total += (norm(apart) / scale) ** 2
+        left += (norm(after) / scale) ** 2
+        rounding += last**2
+        differing += int(np.sum(np.abs(apart) > epsilon(wrong[name]) * UNITS * np.abs(mine)))
+    return Weight(total**0.5, left**0.5, rounding**0.5, differing)
+
+
+def moved(context: Context, name: str, value: Array) -> float:
+    """How far a tensor moved in this step, or its norm where it is new in each step; never 0."""
+    start: Tensors = context.before(context.phase) if context.phase in ("params", "buffers", "optimizer") else {}
+    right = context.right(context.phase).get(name)
+    if name in start and right is not None and np.shape(start[name]) == value.shape == np.shape(right):
+        distance = norm(wide(right) - wide(start[name]))
+        if distance > 0:
+            return distance
+    return norm(value) or 1.0
+
+
+def norm(x: Array) -> float:
+    """The Euclidean norm of all numbers."""
+    return float(np.sqrt(np.sum(np.abs(x) ** 2)))
+
+
+def finite(x: Array) -> Array:
+    """Differences, with infinity where there is none (nan)."""
+    return np.where(np.isnan(x), np.inf, x)
+
+
+def epsilon(array: Array) -> float:
+    """One unit in the last place of 1, in the array's dtype; 0 for integers."""
+    dtype = np.asarray(array).dtype
+    if dtype.kind == "V" or dtype.name == "bfloat16":
+        return 2.0**-7
+    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0

@@ -1,0 +1,166 @@
+"""Each deviation of an optimizer, a schedule or a clip is named from its numbers, in float64 and in float32."""
+
+import numpy as np
+import optax
+import pytest
+
+from jaxgrad.parity import causes
+from jaxgrad.parity.causes import Context
+from jaxgrad.parity.causes.replay import RIGHT, replay
+from jaxgrad.parity.report.parts import Divergence
+from tests.parity.causes.updates import Planted, context_of, torch_run
+
+ADAM = {"lr": 1e-3}
+LRS = (0.1, 0.1, 0.05, 0.05)
+
+
+def lr_of(values):
+    table = np.array(values)
+    return lambda count: -table[np.asarray(count)]
+
+
+def by_schedule(values):
+    return optax.scale_by_schedule(lr_of(values))
+
+
+def add_const_wd(rate):
+    return optax.add_decayed_weights(rate)
+
+
+def clip_by_tensor_norm(limit):
+    def update(updates, state, params=None):
+        scaled = {n: g * min(1.0, limit / (np.linalg.norm(g) + 1e-6)) for n, g in updates.items()}
+        return scaled, state
+
+    return optax.GradientTransformation(lambda params: (), update)
+
+
+def adam_uncorrected(lr):
+    def init(params):
+        zeros = {n: 0.0 * p for n, p in params.items()}
+        return zeros, zeros
+
+    def update(updates, state, params=None):
+        m = {n: 0.9 * state[0][n] + (1 - 0.9) * g for n, g in updates.items()}
+        v = {n: 0.999 * state[1][n] + (1 - 0.999) * g * g for n, g in updates.items()}
+        return {n: -lr * m[n] / (np.sqrt(v[n]) + 1e-8) for n in m}, (m, v)
+
+    return optax.GradientTransformation(init, update)
+
+
+def sums_over_steps():
+    return optax.trace(decay=1.0)
+
+
+CASES = [
+    Planted("eps_inside_root", "Adam", {"lr": 1e-3, "eps": 1e-3}, optax.adam(1e-3, eps=0.0, eps_root=1e-3)),
+    Planted("eps_inside_root", "RMSprop", {"eps": 1e-3}, optax.rmsprop(1e-2, decay=0.99, eps=1e-3, eps_in_sqrt=True)),
+    Planted("eps_inside_root", "Adagrad", {"lr": 0.1, "eps": 1e-2}, optax.adagrad(0.1, 0.0, eps=1e-2)),
+    Planted(
+        "bias_correction_missing",
+        "Adam",
+        ADAM,
+        adam_uncorrected(1e-3),
+    ),
+    Planted(
+        "l2_for_decoupled_decay",
+        "AdamW",
+        {"weight_decay": 0.1},
+        optax.chain(add_const_wd(0.1), optax.adam(1e-3)),
+    ),
+    Planted("decoupled_for_l2_decay", "Adam", {"weight_decay": 0.1}, optax.adamw(1e-3, weight_decay=0.1)),
+    Planted("decay_missing", "AdamW", {"weight_decay": 0.1}, optax.adam(1e-3)),
+    Planted(
+        "decay_of_some",
+        "AdamW",
+        {"weight_decay": 0.1},
+        optax.adamw(1e-3, weight_decay=0.1, mask=lambda p: {n: v.ndim > 1 for n, v in p.items()}),
+    ),
+    Planted("another_weight_decay", "AdamW", {}, optax.adamw(1e-3, weight_decay=0.03), {"weight_decay": 0.03}),
+    Planted("another_beta2", "Adam", ADAM, optax.adam(1e-3, b2=0.99), {"beta2": 0.99}),
+    Planted("another_beta1", "Adam", ADAM, optax.adam(1e-3, b1=0.8), {"beta1": 0.8}),
+    Planted("another_eps", "Adam", {"eps": 1e-8}, optax.adam(1e-3, eps=1e-2), {"eps": 1e-2}),
+    Planted("another_lr", "Adam", ADAM, optax.adam(3e-3), {"lr": 3e-3}),
+    Planted("another_lr", "SGD", {"lr": 0.1}, optax.sgd(0.1 * 1.001), {"lr": 0.1001}),
+    Planted("another_alpha", "RMSprop", {}, optax.rmsprop(1e-2, decay=0.9, eps_in_sqrt=False), {"alpha": 0.9}),
+    Planted("another_momentum", "SGD", {"lr": 0.1, "momentum": 0.9}, optax.sgd(0.1, momentum=0.8), {"momentum": 0.8}),
+    Planted("nesterov", "SGD", {"lr": 0.1, "momentum": 0.9}, optax.sgd(0.1, momentum=0.9, nesterov=True)),
+    Planted("dampening_missing", "SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}, optax.sgd(0.1, momentum=0.9)),
+    Planted(
+        "momentum_average",
+        "SGD",
+        {"lr": 0.1, "momentum": 0.9},
+        optax.chain(optax.ema(0.9, debias=False), optax.scale(-0.1)),
+    ),
+    Planted(
+        "lr_inside_momentum",
+        "SGD",
+        {"lr": 0.1, "momentum": 0.9},
+        optax.chain(by_schedule(LRS), optax.trace(0.9)),
+        lrs=LRS,
+    ),
+    Planted("amsgrad_order", "Adam", {"amsgrad": True}, optax.amsgrad(1e-3)),
+    Planted("schedule_late", "SGD", {"lr": 0.1}, by_schedule((0.1, 0.1, 0.1, 0.05)), lrs=LRS),
+    Planted("schedule_early", "SGD", {"lr": 0.1}, by_schedule((0.1, 0.05, 0.05, 0.05)), lrs=LRS),
+    Planted("one_step_late", "Rprop", {}, optax.rprop(1e-2)),
+    Planted(
+        "zero_grad_missing", "SGD", {"lr": 0.1}, optax.chain(sums_over_steps(), optax.sgd(0.1)), phases=("params",)
+    ),
+    Planted("clip_missing", "SGD", {"lr": 0.1}, optax.sgd(0.1), clip=1.0),
+    Planted(
+        "clip_without_eps",
+        "SGD",
+        {"lr": 100.0},
+        optax.chain(optax.clip_by_global_norm(1e-3), optax.sgd(100.0)),
+        clip=1e-3,
+        scale=1e-3,
+    ),
+    Planted("clip_by_value_or_norm", "SGD", {"lr": 0.1}, optax.chain(optax.clip(1.0), optax.sgd(0.1)), clip=1.0),
+    Planted("clip_each_tensor", "SGD", {"lr": 0.1}, optax.chain(clip_by_tensor_norm(1.0), optax.sgd(0.1)), clip=1.0),
+    Planted(
+        "clip_another_limit",
+        "SGD",
+        {"lr": 0.1},
+        optax.chain(optax.clip_by_global_norm(2.0), optax.sgd(0.1)),
+        {"limit": 2.0},
+        clip=1.0,
+    ),
+    Planted("sign", "SGD", {"lr": 0.1}, optax.sgd(-0.1)),
+    Planted(None, "Adam", ADAM, optax.chain(optax.add_noise(1e-3, 0.0, 0), optax.adam(1e-3))),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_cause_is_named(case, dtype):
+    context = context_of(case, dtype)
+    assert context is not None
+    cause = causes.explain(context)
+    name = None if cause is None else cause.name
+    assert name == case.cause, cause
+    if cause is not None:
+        for key, value in case.parameters.items():
+            assert cause.parameters[key] == pytest.approx(value, rel=1e-3)
+        assert cause.remaining < (1e-10 if dtype == np.float64 else 1e-2)
+
+
+RIGHT_ONES = [
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("Adam", {"weight_decay": 0.1, "amsgrad": True}),
+    ("AdamW", {"weight_decay": 0.1}),
+    ("RMSprop", {"momentum": 0.9, "centered": True, "weight_decay": 0.1}),
+    ("Rprop", {}),
+    ("Adagrad", {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
+]
+
+
+@pytest.mark.parametrize("name, options", RIGHT_ONES, ids=str)
+@pytest.mark.parametrize("phase", ["params", "optimizer"])
+def test_a_replay_with_nothing_wrong_is_torch(name, options, phase):
+    run = torch_run(Planted(None, name, options, None), np.float64)
+    tensor = next(iter(run.steps[3][phase]), None)
+    if tensor is None:
+        return
+    again = replay(Context(run, run, Divergence(3, phase, tensor, "differs")), RIGHT)
+    assert again and all(np.allclose(again[each], run.steps[3][phase][each], rtol=1e-12, atol=1e-14) for each in again)
