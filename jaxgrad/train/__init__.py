@@ -3,6 +3,9 @@
 from jaxgrad.func import Aux
 from jaxgrad.train.evaluate import make_eval_step
 from jaxgrad.train.loop import make_epoch
+from jaxgrad.train.mesh import local_replicas, per_replica
+from jaxgrad.train.replica_batches import ReplicaBatches
+from jaxgrad.train.sharding import shard, shard_batch, shardings
 from jaxgrad.train.state import TrainState, init_state
 from jaxgrad.train.step import TrainStep, make_train_step
 from jaxgrad.train.step_schedule import step_schedule
@@ -10,12 +13,18 @@ from jaxgrad.train.supervised import supervised
 
 __all__ = [
     "Aux",
+    "ReplicaBatches",
     "TrainState",
     "TrainStep",
     "init_state",
+    "local_replicas",
     "make_epoch",
     "make_eval_step",
     "make_train_step",
+    "per_replica",
+    "shard",
+    "shard_batch",
+    "shardings",
     "step_schedule",
     "supervised",
 ]

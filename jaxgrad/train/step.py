@@ -1,13 +1,15 @@
 """One compiled step: forward, backward, optimizer, all state in and all state out."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
-from jaxgrad._core.errors import explain
+from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.types import Batch, LossFn, Metrics
 from jaxgrad.amp import GradScaler
 from jaxgrad.optim._rule.precision import double_precision, pack, widen
@@ -15,6 +17,9 @@ from jaxgrad.optim.lr_scheduler import LRScheduler
 from jaxgrad.optim.swa_utils import AveragedModel
 from jaxgrad.train.gradient import accumulated, gradient
 from jaxgrad.train.loss import Loss
+from jaxgrad.train.mesh import replicas_of
+from jaxgrad.train.parallel import Replicas
+from jaxgrad.train.sharding import on_mesh, shard_batch
 from jaxgrad.train.state import TrainState
 from jaxgrad.train.update import Update
 
@@ -31,6 +36,7 @@ def make_train_step(
     average: AveragedModel | bool | None = None,
     skip_nonfinite: bool = False,
     scaler: GradScaler | None = None,
+    mesh: Mesh | None = None,
     donate: bool = True,
 ) -> "TrainStep":
     """``(state, batch) -> (state, metrics)``: ``zero_grad``, forward, ``backward`` and ``step``, compiled once.
@@ -62,6 +68,11 @@ def make_train_step(
         scaler: the ``amp.GradScaler`` that ``init_state`` was given. ``metrics["scale"]`` is what this step's loss was
             multiplied by, ``metrics["found_inf"]`` whether a gradient was not finite and the step therefore skipped;
             buffers, generator, schedule and average go on. ``metrics["loss"]`` is not scaled.
+        mesh: devices that share the work, with the semantics of torch's ``DistributedDataParallel`` (axis "data") or
+            ``fully_shard`` ("fsdp"): each device computes the gradient of its own rows of the batch, and their mean
+            goes on. See ``train.shard`` for where the state lies. The loss reported is the mean of the replicas';
+            further metrics come with a leading axis of replicas. A batch's rows are those of the first replica, then
+            those of the second (``train.ReplicaBatches``).
         donate: whether the step takes over the memory of the state it is given, so that one copy of it exists. The
             old state cannot be used afterwards.
 
@@ -75,7 +86,7 @@ def make_train_step(
         TypeError: when called: the loss function returns something else, or names ``buffers`` or ``generator`` and
             does not return them.
         ValueError: when called: it reports a metric called ``loss``; the state lacks the schedule, the average or the
-            scaler; a batch without the axis of micro-batches.
+            scaler; a batch without the axis of micro-batches, or whose rows do not divide among the replicas.
         RuntimeError: when called: the loss function returns a buffer that the state does not have; a state whose
             memory an earlier step has taken over.
 
@@ -94,16 +105,21 @@ def make_train_step(
     update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite, scaler)
     _check_accumulation(accumulate, accumulate_reduction)
 
+    replicas = None if mesh is None else Replicas(replicas_of(mesh), rows=0 if accumulate == 1 else 1)
+
     def step(state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
         held = state.params, batch, state.buffers, state.generator
         if accumulate == 1:
-            computed = gradient(loss, *held, update.scale(state))
+            compute = partial(gradient, scale=update.scale(state))
         else:
-            computed = accumulated(loss, *held, accumulate, accumulate_reduction, update.scale(state))
+            many = {"count": accumulate, "reduction": accumulate_reduction}
+            compute = partial(accumulated, **many, scale=update.scale(state))
+        computed = compute(loss, *held) if replicas is None else replicas.mean(compute, loss, *held)
         after, metrics = update(state, computed, _widened(lr))
+        after = after if replicas is None else replicas.place(after)
         return after, {"loss": computed.loss, **metrics, **computed.metrics}
 
-    return TrainStep(step, f"train step of {getattr(loss_fn, '__name__', 'loss_fn')}", donate)
+    return TrainStep(step, f"train step of {getattr(loss_fn, '__name__', 'loss_fn')}", donate, replicas)
 
 
 class TrainStep:
@@ -113,6 +129,7 @@ class TrainStep:
         step: the function to compile.
         name: what it is called in the error of a state that is used again.
         donate: whether the memory of the state is taken over.
+        replicas: the devices on which state and batch are to lie.
 
     >>> from jaxgrad import optim, train
     >>> step = train.make_train_step(lambda params, x: (params["w"] * x).sum(), optim.SGD(0.1))
@@ -120,13 +137,24 @@ class TrainStep:
     'TrainStep'
     """
 
-    def __init__(self, step: Callable[..., tuple[TrainState, Metrics]], name: str, donate: bool):
+    def __init__(
+        self,
+        step: Callable[..., tuple[TrainState, Metrics]],
+        name: str,
+        donate: bool,
+        replicas: Replicas | None = None,
+    ):
         self.jitted: Any = jax.jit(step, donate_argnums=(0,) if donate else ())
         self.__name__ = name
         self._donates = donate
+        self._replicas = replicas
 
     def __call__(self, state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
         """The state after a step, and the metrics."""
+        if self._replicas is not None and not is_traced(state, batch):
+            _check_not_taken(state)  # jaxlib 0.10 ends the process where a deleted array lies on several devices
+            state = on_mesh(state, self._replicas.mesh)
+            batch = shard_batch(batch, self._replicas.mesh, axis=self._replicas.rows)
         try:
             if lr is None:
                 after: tuple[TrainState, Metrics] = self.jitted(state, batch)
@@ -174,6 +202,13 @@ def _check_accumulation(accumulate: Any, reduction: str) -> None:
 
 
 def _explain_deleted(state: Any, error: Exception) -> None:
+    try:
+        _check_not_taken(state)
+    except RuntimeError as explained:
+        raise explained from error
+
+
+def _check_not_taken(state: Any) -> None:
     leaves = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
     if any(not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted() for leaf in leaves):
         by = getattr(state, "taken_by", "another step")
@@ -182,4 +217,4 @@ def _explain_deleted(state: Any, error: Exception) -> None:
                 f"this state cannot be used again: the {by} has taken over its memory",
                 remedy="go on with the state that the step returned; or make_train_step(..., donate=False)",
             )
-        ) from error
+        )

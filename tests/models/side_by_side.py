@@ -1,52 +1,17 @@
-"""A model that is written once, trained in torch and here: same seed, same batches, dropout on, float64.
-
-A model is a function of a library: ``build(lib)`` uses ``lib.nn``, ``lib.F``, ``lib.rnn``, ``lib.attend`` and
-``lib.noise``, and nothing that the two do not share.
-"""
+"""A model of the catalogue, trained in torch and here: same seed, same batches, dropout on, float64."""
 
 import contextlib
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
 
-from jaxgrad import func, nn, optim, random, train
+from jaxgrad import func, optim, random, train
 from jaxgrad.nn import functional as F
 from jaxgrad.nn.utils import rnn
 from jaxgrad.parity import distance
-
-
-def _attend_in_torch(module, q, k, v, p):
-    p = p if module.training else 0.0
-    return torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
-
-
-def _attend_here(module, q, k, v, p):
-    if not module.training:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    return module.draw(F.scaled_dot_product_attention, q, k, v, None, p, True)
-
-
-def _noise_here(module, like):
-    return module.draw(lambda generator: random.randn(generator, like.shape, dtype=like.dtype))
-
-
-TORCH = SimpleNamespace(
-    nn=torch.nn,
-    F=torch.nn.functional,
-    rnn=torch.nn.utils.rnn,
-    attend=_attend_in_torch,
-    noise=lambda module, like: torch.randn_like(like),
-    rngs={},
-)
-
-
-def jaxgrad_with(seed):
-    """Our library, whose constructors draw from one stream."""
-    rngs = nn.Rngs(random.manual_seed(seed))
-    return SimpleNamespace(nn=nn, F=F, rnn=rnn, attend=_attend_here, noise=_noise_here, rngs={"rngs": rngs})
+from jaxgrad.parity.catalog.models import jaxgrad_library, torch_library
 
 
 def as_torch(tree):
@@ -63,7 +28,7 @@ def as_torch(tree):
 def train_in_torch(build, criterion, batches, optimizer, steps, seed):
     """Parameters and buffers after the run, losses, the next random numbers, and what it began with."""
     torch.manual_seed(seed)
-    model = build(TORCH).double()
+    model = build(torch_library()).double()
     start = {name: value.numpy().copy() for name, value in model.state_dict().items()}
     name, options = optimizer
     tx = getattr(torch.optim, name)(model.parameters(), **options)
@@ -71,7 +36,7 @@ def train_in_torch(build, criterion, batches, optimizer, steps, seed):
     for i in range(steps):
         x, y = (as_torch(each) for each in batches[i % len(batches)])
         tx.zero_grad()
-        loss = criterion(TORCH.F)(model(*x) if type(x) is tuple else model(x), y)
+        loss = criterion(torch.nn.functional)(model(*x) if type(x) is tuple else model(x), y)
         loss.backward()
         tx.step()
         losses.append(loss.item())
@@ -80,7 +45,7 @@ def train_in_torch(build, criterion, batches, optimizer, steps, seed):
 
 def train_here(build, criterion, batches, optimizer, steps, seed):
     """The same of ours, each step one compiled function."""
-    lib = jaxgrad_with(seed)
+    lib = jaxgrad_library(seed)
     model = build(lib)
     params, buffers = (
         {k: v.astype(jnp.float64) if jnp.issubdtype(v.dtype, jnp.floating) else v for k, v in each.items()}

@@ -24,6 +24,7 @@ from tests.support.samples import (
     double,
     error_complaint,
     jax_answer,
+    neighbours,
     quiet,
     tensors_of,
     to_jax,
@@ -126,7 +127,7 @@ def _run(info, cls, sample, dtype, training, jit, ratios):
         return complaint((values, got[1]), (reference_values, expected[1]))
     with jax.enable_x64(True):
         truth = torch_answer(functools.partial(reference, wide), double(tensors))
-    return complaint(got, expected, truth, ratios)
+    return complaint(got, expected, truth, ratios, lambda: neighbours(functools.partial(reference, theirs), tensors))
 
 
 def _ours(module, call, inputs, names, tensors, before, expected, training, jit):

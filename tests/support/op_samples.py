@@ -23,6 +23,7 @@ from tests.support.samples import (
     double,
     error_complaint,
     jax_answer,
+    neighbours,
     quiet,
     tensors_of,
     to_jax,
@@ -128,7 +129,7 @@ def _run(op, ours, sample, dtype, jit, adapt, gradients, ratios):
     with jax.enable_x64(True):
         wide = double(tensors)
         truth = torch_answer(reference, wide) if with_gradients else (_values(reference, wide), {})
-    return complaint(got, theirs, truth, ratios)
+    return complaint(got, theirs, truth, ratios, lambda: neighbours(reference, tensors) if with_gradients else [])
 
 
 def _values(fn, tensors):

@@ -1,0 +1,1 @@
+"""What the speed of a training step is measured on, and how each candidate runs it."""

@@ -1,0 +1,52 @@
+"""Torch's step: eager with one thread and with all of them, and compiled."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from experiments.common.speed.workloads import Workload
+from experiments.common.timing import torch_device
+from jaxgrad.parity.catalog.models import torch_library
+
+COMPILED = "torch.compile"
+
+
+def candidates(workload: Workload, seed: int, steps: int, compiled: bool) -> dict[str, Callable[[], Any]]:
+    """What is timed, on the device that JAX uses; ``compiled`` asks for ``torch.compile`` too."""
+    import torch
+
+    device = torch_device()
+    on_gpu = device == "cuda"
+    x, y = (torch.from_numpy(each).to(device) for each in workload.batches(np.random.default_rng(seed), steps))
+
+    def candidate(threads: int, compiled: bool) -> Callable[[], None]:
+        torch.manual_seed(seed)
+        lib = torch_library()
+        model = workload.build(lib).to(device)
+        criterion = workload.loss(lib.F)
+        name, options = workload.optimizer
+        optimizer = getattr(torch.optim, name)(model.parameters(), **options)
+
+        def step(x: Any, y: Any) -> None:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+
+        one_step = torch.compile(step) if compiled else step
+
+        def run() -> None:
+            torch.set_num_threads(threads)
+            for batch in zip(x, y, strict=True):
+                one_step(*batch)
+            if on_gpu:
+                torch.cuda.synchronize()
+
+        return run
+
+    cores = 1 if on_gpu else os.cpu_count() or 1
+    found = {f"torch eager, {n} thread{'s' if n > 1 else ''}": candidate(n, False) for n in sorted({1, cores})}
+    if compiled:
+        found[COMPILED] = candidate(cores, True)
+    return found
