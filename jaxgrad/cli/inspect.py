@@ -37,11 +37,16 @@ class Row(NamedTuple):
     value: str
 
 
-def add(subparsers: Any) -> None:
-    """Declare the sub-command."""
-    parser = subparsers.add_parser(
-        "inspect", help="names, shapes, dtypes and sizes of what is in a file", description=__doc__
-    )
+_EXAMPLES = """examples:
+  jaxgrad inspect model.pt                       a checkpoint of torch's, without torch
+  jaxgrad inspect --json state.safetensors | jq '.rows[].name'
+
+exit status: 0, or 1 if a file cannot be read"""
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the sub-command takes."""
+    parser.description, parser.epilog = __doc__, _EXAMPLES
     parser.add_argument("files", nargs="+", metavar="FILE", help=".pt, .pth, .safetensors, or an index of the latter")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
     parser.set_defaults(run=run)

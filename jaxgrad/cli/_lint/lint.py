@@ -1,0 +1,22 @@
+"""All rules over one script."""
+
+from jaxgrad.cli._lint import calls, jax_rules, torch_rules
+from jaxgrad.cli._lint.finding import Finding
+from jaxgrad.cli._lint.script import Script
+
+
+def lint(source: str) -> list[Finding]:
+    """What the rules find in the source of a script, by line; what a comment ``# jaxgrad: ok`` excuses is left out.
+
+    Raises:
+        SyntaxError: it is no Python.
+
+    >>> [each.code for each in lint("import optax\\ntx = optax.adamw(1e-3)  # jaxgrad: ok adam-float32")]
+    ['adamw-decay']
+    """
+    script = Script(source)
+    found = list(calls.find(script))
+    for rule in (*jax_rules.RULES, *torch_rules.RULES):
+        found += rule.find(script)
+    kept = {each for each in found if not script.silenced(each.line, each.code)}
+    return sorted(kept, key=lambda each: (each.line, not each.trap, each.code))
