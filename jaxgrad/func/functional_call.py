@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxgrad._core.call import Call, call_of, enter
 from jaxgrad._core.listing import named_variables
+from jaxgrad._core.tap import show
 from jaxgrad._core.types import Array
 from jaxgrad.func.bind import bound_copy, merged
 from jaxgrad.func.call import Aux, Watch, check_stream
@@ -80,6 +81,7 @@ def functional_call(
     bound = bound_copy(module, values, tie_weights=tie_weights, strict=strict)
     call = Call(None if training is None else bool(training), generator, around=call_of(module))
     enter(bound, call)
+    show(bound)
     watch = Watch(dict(named_variables(bound)), bound)
     out = (bound if method is None else getattr(bound, method))(*positional, **(kwargs or {}))
     watch.check_nothing_is_lost(call, has_aux)

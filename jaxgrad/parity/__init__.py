@@ -1,4 +1,7 @@
-"""Comparison with the reference: cases as data, distances, and what a claim is worth.
+"""Comparison with the reference: two training runs step by step; cases as data, distances, and what a claim is worth.
+
+- ``from_torch``, ``from_jax``: a training step of either library as a side of a comparison
+- ``compare``: run both; where do they part first, how badly, and why?
 
 - ``measure``: distances per tensor, relative to the distance moved, and float32 noise ratios
 - ``claim``: exact, relative or noise, and the verdict on it
@@ -6,12 +9,21 @@
 - ``training``: one training run that both libraries make
 """
 
+from typing import Any
+
 from jaxgrad.parity.case import Case
 from jaxgrad.parity.claim import Claim, Exact, Info, Noise, Relative, Verdict
+from jaxgrad.parity.comparison.bounds import Bounds
+from jaxgrad.parity.comparison.compare import compare
 from jaxgrad.parity.measure import Distance, distance, distances, noise_ratio, noise_ratios
+from jaxgrad.parity.record.model import PHASES
+from jaxgrad.parity.report import Report
 from jaxgrad.parity.run import Outcome, run_case
+from jaxgrad.parity.sides.jax_side import from_jax
 
 __all__ = [
+    "PHASES",
+    "Bounds",
     "Case",
     "Claim",
     "Distance",
@@ -20,10 +32,26 @@ __all__ = [
     "Noise",
     "Outcome",
     "Relative",
+    "Report",
     "Verdict",
+    "compare",
     "distance",
     "distances",
+    "from_jax",
+    "from_torch",
     "noise_ratio",
     "noise_ratios",
     "run_case",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``from_torch`` comes when it is asked for: torch is a guest."""
+    if name == "from_torch":
+        from jaxgrad._core.optional import require
+
+        require("torch", extra="torch", purpose="a reference in torch")
+        from jaxgrad.parity.sides.torch_reference import from_torch
+
+        return from_torch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ from jaxgrad.train.loss import Loss
 from jaxgrad.train.mesh import replicas_of
 from jaxgrad.train.parallel import Replicas
 from jaxgrad.train.sharding import on_mesh, shard_batch
+from jaxgrad.train.parts import Parts
 from jaxgrad.train.state import TrainState
 from jaxgrad.train.update import Update
 
@@ -119,7 +120,8 @@ def make_train_step(
         after = after if replicas is None else replicas.place(after)
         return after, {"loss": computed.loss, **metrics, **computed.metrics}
 
-    return TrainStep(step, f"train step of {getattr(loss_fn, '__name__', 'loss_fn')}", donate, replicas)
+    parts = Parts(loss, update, accumulate, accumulate_reduction)
+    return TrainStep(step, f"train step of {getattr(loss_fn, '__name__', 'loss_fn')}", donate, replicas, parts)
 
 
 class TrainStep:
@@ -130,6 +132,7 @@ class TrainStep:
         name: what it is called in the error of a state that is used again.
         donate: whether the memory of the state is taken over.
         replicas: the devices on which state and batch are to lie.
+        parts: what the step is made of, where that is known.
 
     >>> from jaxgrad import optim, train
     >>> step = train.make_train_step(lambda params, x: (params["w"] * x).sum(), optim.SGD(0.1))
@@ -143,7 +146,9 @@ class TrainStep:
         name: str,
         donate: bool,
         replicas: Replicas | None = None,
+        parts: Parts | None = None,
     ):
+        self.parts = parts
         self.jitted: Any = jax.jit(step, donate_argnums=(0,) if donate else ())
         self.__name__ = name
         self._donates = donate

@@ -92,7 +92,7 @@ class Draw:
         operation: the operation that drew, ``bernoulli_``.
         module: the path of the module that it happened in.
         source: ``file.py:12  the line``, where it is known.
-        before, after: the position of the stream, in 32-bit words drawn since the step began.
+        before, after: words used of the stream's block of 624.
 
     >>> Draw("bernoulli_", "drop", "", 0, 32).after
     32
@@ -137,6 +137,16 @@ class Recording:
         """A phase as it was when a step began: after the step before, or at the start."""
         record = self.at(step - 1) if step > 0 else None
         return self.initial.get(phase, {}) if record is None else record[phase]
+
+
+def module_name(path: str, call: int = 0) -> str:
+    """The name of a module's output in the phase ``forward``.
+
+    >>> module_name(""), module_name("fc1"), module_name("fc1", 1)
+    ('model', 'fc1', 'fc1@1')
+    """
+    name = path or "model"
+    return f"{name}@{call}" if call else name
 
 
 def optimizer_name(key: str, parameter: str) -> str:

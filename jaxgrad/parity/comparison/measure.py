@@ -1,0 +1,160 @@
+r"""Distances between the tensors of a phase, all at once.
+
+For a tensor two norms count: the Euclidean one, and the largest element, since one wrong element of a million is lost
+in the first. Both sides are measured from one centre, the reference in float64: :math:`|candidate - centre|` for the
+candidate, :math:`\max_i |r_i - centre|` over the reference's own runs for its noise, which is taken as no less than
+half a unit in the last place of the tensor.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy as np
+
+from jaxgrad.parity.record.model import Tensors
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of some tensors; arrays of one entry a tensor.
+
+    Attributes:
+        names: their names.
+        differs: whether any element of the candidate differs from the reference's at all.
+        nonfinite: whether one side has a nan or an infinity where the other has none.
+        absolute: the largest difference of an element.
+        relative: norm of the difference over norm of the centre.
+        displacement: the same over the distance moved, nan where there is no start.
+        noise: the reference's own distance, in the norm of ``ratio``.
+        ratio: the candidate's distance in units of the noise: the larger one of the two norms.
+        worst: the flat index of the worst element.
+    """
+
+    names: tuple[str, ...]
+    differs: np.ndarray
+    nonfinite: np.ndarray
+    absolute: np.ndarray
+    relative: np.ndarray
+    displacement: np.ndarray
+    noise: np.ndarray
+    ratio: np.ndarray
+    worst: np.ndarray
+
+
+def measure(
+    candidate: Tensors,
+    reference: Tensors,
+    centre: Tensors,
+    runs: Sequence[Tensors],
+    names: Sequence[str],
+    start: Tensors | None = None,
+    floor: Mapping[str, float] | None = None,
+) -> Measured:
+    """Measure the tensors ``names``, which all sides have with the same shapes.
+
+    Args:
+        candidate: what is judged.
+        reference: what it is compared with.
+        centre: the reference in float64, or the reference where there is no such run.
+        runs: the reference's own runs, the reference among them; one that lacks a tensor does not count.
+        names: of the tensors.
+        start: where they began, for the distance moved.
+        floor: a least noise of some tensors, absolute.
+
+    Returns:
+        The measures.
+    """
+    sizes = np.array([_size(reference[name]) for name in names])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+    c, r, t = (_flat([side[name] for name in names]) for side in (candidate, reference, centre))
+    with np.errstate(all="ignore"):
+        same = (c == r) | (np.isnan(c) & np.isnan(r))
+        odd = ~same & ~(np.isfinite(c) & np.isfinite(r))
+        counts = np.isfinite(c) & np.isfinite(r) & np.isfinite(t)
+        d = np.where(counts, c - t, 0.0)
+        norm, most = _norm(d, starts), _most(d, starts)
+        size, tallest = _norm(np.where(counts, t, 0.0), starts), _most(np.where(counts, t, 0.0), starts)
+        last = np.array([_last_place(candidate[name], reference[name]) for name in names])
+        half = np.where(sizes == 1, last, last / 2)
+        noise, highest = half * size, half * tallest
+        for run in runs:
+            own = _flat([run[name] for name in names]) if all(_fits(run, reference, name) for name in names) else None
+            if own is not None:
+                e = np.where(counts & np.isfinite(own), own - t, 0.0)
+                noise, highest = np.maximum(noise, _norm(e, starts)), np.maximum(highest, _most(e, starts))
+        if floor:
+            least = np.array([floor.get(name, 0.0) for name in names])
+            noise, highest = np.maximum(noise, least), np.maximum(highest, least)
+        by_norm, by_element = _over(norm, noise), _over(most, highest)
+        gap = np.where(same, 0.0, np.where(odd, np.inf, np.abs(c - r)))
+        moved = np.full(len(names), np.nan)
+        if start is not None and all(name in start for name in names):
+            s = _flat([start[name] for name in names])
+            moved = _over(norm, _norm(np.where(counts, t - s, 0.0), starts))
+        return Measured(
+            tuple(names),
+            np.logical_or.reduceat(~same, starts),
+            np.logical_or.reduceat(odd, starts),
+            np.maximum.reduceat(np.where(odd, 0.0, gap), starts),
+            _over(norm, size),
+            moved,
+            np.where(by_norm >= by_element, noise, highest),
+            np.maximum(by_norm, by_element),
+            _worst(np.where(odd, np.inf, np.where(same, -1.0, np.maximum(gap, np.abs(d)))), starts, sizes),
+        )
+
+
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([_real(array) for array in arrays])
+
+
+def _real(array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    if array.dtype.kind == "c":
+        array = np.stack([array.real, array.imag], -1)
+    return array.astype(np.float64).reshape(-1)
+
+
+def _size(array: np.ndarray) -> int:
+    return array.size * (2 if array.dtype.kind == "c" else 1)
+
+
+def _fits(run: Tensors, reference: Tensors, name: str) -> bool:
+    return name in run and run[name].shape == reference[name].shape
+
+
+def _norm(d: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    scale = np.maximum.reduceat(np.abs(d), starts)
+    if scale.max(initial=0.0) < 1e150 and scale.max(initial=0.0) > 1e-150:
+        found: np.ndarray = np.sqrt(np.add.reduceat(d * d, starts))
+        return np.maximum(found, scale)  # squares of tiny numbers are lost
+    return scale
+
+
+def _most(d: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.maximum.reduceat(np.abs(d), starts)
+    return found
+
+
+def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.where(a == 0, 0.0, a / b)
+
+
+def _worst(gap: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    return np.array([int(np.argmax(gap[at : at + n])) for at, n in zip(starts, sizes, strict=True)])
+
+
+def _last_place(*arrays: np.ndarray) -> float:
+    """The unit in the last place of 1 in the coarsest of the dtypes; 0 for integers."""
+    return max((_EPS.get(array.dtype.name, 0.0) for array in arrays), default=0.0)
+
+
+_EPS = {
+    "float64": 2.0**-52,
+    "complex128": 2.0**-52,
+    "float32": 2.0**-23,
+    "complex64": 2.0**-23,
+    "float16": 2.0**-10,
+    "bfloat16": float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps),
+}

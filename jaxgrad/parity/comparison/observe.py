@@ -1,0 +1,104 @@
+"""The runs that a verdict needs, made in step: a side as it is, in float64, and from perturbed starts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from jaxgrad.parity.record.model import StepRecord, Tensors
+from jaxgrad.parity.sides.side import Run, Side
+
+_DOUBLE_MEMBERS = 2
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One step of a side.
+
+    Attributes:
+        own: as it is.
+        doubles: in float64, from the same numbers; None where it cannot be run so.
+        runs: as it is, from perturbed starts.
+        double_runs: in float64, from perturbed starts.
+    """
+
+    own: StepRecord
+    doubles: StepRecord | None = None
+    runs: tuple[StepRecord, ...] = ()
+    double_runs: tuple[StepRecord, ...] = ()
+
+
+class Observer:
+    """Makes a side's steps.
+
+    Args:
+        side: the side.
+        members: how many runs from perturbed starts.
+        float64: whether to run in float64 too.
+        afresh: whether each step starts from given values; the perturbed runs are then made on demand.
+
+    Attributes:
+        run: the side as it is.
+        why_not: what stood against the run in float64; empty if nothing did.
+    """
+
+    def __init__(self, side: Side, members: int = 0, *, float64: bool = True, afresh: bool = False):
+        self.run: Run = side.start()
+        self.in_doubles = self.run.meta.get("dtype") == "float64"
+        self.why_not = "" if float64 else "not asked for"
+        self.doubles: Run | None = None
+        self.afresh, self._side, self._count = afresh, side, members
+        self.members: list[Run] = []
+        self.double_members: list[Run] = []
+        if float64 and not self.in_doubles:
+            self._attempt(lambda: setattr(self, "doubles", side.start(float64=True)))
+        if not afresh:
+            self._start_members()
+
+    def step(self, batch: Any) -> Observation:
+        """One step of all runs."""
+        doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
+        own = self.run.step(batch)
+        if self.afresh:
+            return Observation(own, doubles)
+        return self._with_members(Observation(own, doubles), batch)
+
+    def restore(self, values: Mapping[str, Tensors], *, own: bool = True) -> None:
+        """Begin the next step from these values."""
+        for run in (self.run if own else None, self.doubles):
+            if run is not None:
+                run.restore(values)
+
+    def perturbed(self, observation: Observation, batch: Any, values: Mapping[str, Tensors], settings: Any) -> Any:
+        """The same step again from these values perturbed; for a side whose steps start afresh."""
+        if not self._count:
+            return observation
+        if not self.members:
+            self._start_members()
+        for runs in (self.members, self.double_members):
+            for seed, run in enumerate(runs):
+                run.set_settings(settings)
+                run.restore(values, perturbed=seed)
+        return self._with_members(observation, batch)
+
+    def _with_members(self, observation: Observation, batch: Any) -> Observation:
+        double_runs: Any = ()
+        if self.double_members:
+            double_runs = self._attempt(lambda: tuple(run.step(batch) for run in self.double_members)) or ()
+        runs = tuple(run.step(batch) for run in self.members)
+        return replace(observation, runs=runs, double_runs=double_runs)
+
+    def _start_members(self) -> None:
+        self.members = [self._side.start(perturbed=seed) for seed in range(self._count)]
+        if self.doubles is not None:
+            count = min(self._count, _DOUBLE_MEMBERS)
+            self.double_members = [self._side.start(float64=True, perturbed=seed) for seed in range(count)]
+
+    def _attempt(self, make: Callable[[], Any]) -> Any:
+        """Something in float64, unless a user's code cannot be run so."""
+        try:
+            return make()
+        except Exception as error:  # whatever that code says to float64
+            self.doubles, self.double_members = None, []
+            self.why_not = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            return None

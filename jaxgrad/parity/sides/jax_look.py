@@ -1,0 +1,72 @@
+"""What happens inside a train step of ours: the same parts, put together so that nothing is thrown away."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+
+from jaxgrad._core.tap import arrays_of, watching
+from jaxgrad.amp import GradScaler
+from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
+from jaxgrad.train.gradient import accumulated, gradient
+from jaxgrad.train.loss import Loss
+from jaxgrad.train.state import TrainState
+from jaxgrad.train.parts import Parts
+
+_FORWARD = "outputs of the modules"
+
+
+class Look:
+    """``(state, batch) -> {"forward": ..., "grads": ..., "clipped": ...}``, compiled.
+
+    Args:
+        parts: of the train step.
+        only: the paths of the modules to look at, or None for all.
+
+    Attributes:
+        order: the names in ``forward`` in the order in which the modules finished, which a compiled program sorts.
+    """
+
+    def __init__(self, parts: Parts, only: frozenset[str] | None):
+        self.parts, self.only = parts, only
+        self.order: list[str] = []
+        self._jitted = jax.jit(self._look)
+
+    def __call__(self, state: TrainState, batch: Any) -> dict[str, dict[str, Any]]:
+        """What happens in the step from this state."""
+        seen: dict[str, dict[str, Any]] = jax.device_get(self._jitted(state, batch))
+        return seen
+
+    def _look(self, state: TrainState, batch: Any) -> dict[str, dict[str, Any]]:
+        parts, update = self.parts, self.parts.update
+        loss = _Watched(parts.loss.fn, parts.loss.carried, parts.loss.has_mode, parts.loss.names, self)
+        held = state.params, batch, state.buffers, state.generator
+        if parts.accumulate == 1:
+            computed = gradient(loss, *held, update.scale(state))
+        else:
+            computed = accumulated(loss, *held, parts.accumulate, parts.reduction, update.scale(state))
+        scaler = update.scaler or GradScaler(enabled=False)
+        grads, _ = scaler.unscale(computed.grads, state.scaler)
+        clipped: dict[str, Any] = {}
+        if update.clip_grad_norm is not None:
+            clipped, norm = clip_grad_norm(grads, update.clip_grad_norm)
+            clipped = {"total_norm": norm, **clipped}
+        if update.clip_grad_value is not None:
+            norms = {name: clipped[name] for name in ("total_norm",) if name in clipped}
+            values = {name: grad for name, grad in (clipped or grads).items() if name != "total_norm"}
+            clipped = {**norms, **clip_grad_value(values, update.clip_grad_value)}
+        return {"forward": computed.metrics[_FORWARD], "grads": grads, "clipped": clipped}
+
+
+@dataclass(frozen=True)
+class _Watched(Loss):
+    """A loss function that reports what the modules returned among its metrics."""
+
+    look: Look
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with watching(self.look.only) as tap:
+            loss, aux = super().__call__(*args, **kwargs)
+        forward: Any = arrays_of(tap.outputs)
+        self.look.order = list(forward)
+        return loss, replace(aux, metrics={**(aux.metrics or {}), _FORWARD: forward})
