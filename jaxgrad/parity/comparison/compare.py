@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from jaxgrad._core.errors import explain
+from jaxgrad.parity import causes
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.judge import Judge, Lane
 from jaxgrad.parity.comparison.locate import first_divergence
 from jaxgrad.parity.comparison.observe import Observation, Observer
 from jaxgrad.parity.comparison.window import Window
 from jaxgrad.parity.record.model import StepRecord
-from jaxgrad.parity.report import Divergence, Draws, Report, TensorDistance
+from jaxgrad.parity.report import Cause, Divergence, Draws, Report, TensorDistance
 from jaxgrad.parity.sides.side import Side
 
 
@@ -74,6 +75,7 @@ class _Comparison:
 
     def __init__(self, reference: Side, candidate: Side, mode: str, bounds: Bounds, float64: bool):
         self.mode, self.bounds = mode, bounds
+        reference = reference.watching(module_inputs=True) if hasattr(reference, "watching") else reference
         self.reference = Observer(reference, bounds.members, float64=float64, afresh=mode == "single")
         self.candidate = Observer(candidate, float64=float64)
         self.start = self.reference.run.initial()
@@ -81,6 +83,7 @@ class _Comparison:
         self.window = Window(*self.starts)
         self.distances: list[TensorDistance] = []
         self.draws: list[Draws] = []
+        self.stumbled = ""
 
     def over(self, batches: Iterable[Any]) -> Report:
         """Every step, and the report."""
@@ -139,16 +142,27 @@ class _Comparison:
             return replace(at_start, operation="the start, before step 0", agreeing=())
         return first_divergence(self.distances, meta)
 
+    def _cause(self, first: Divergence, decided: bool, meta: dict[str, Any]) -> Cause | None:
+        """The known deviation that makes the candidate's numbers of the reference's."""
+        sides = self.window.recordings(decided, (meta["reference"], meta["candidate"]))
+        try:
+            return causes.explain(causes.Context(*sides, first, single=self.mode == "single"))
+        except Exception as error:  # a rule that stumbles must not cost the report, which says so
+            self.stumbled = f"{type(error).__name__}: {error}"
+            return None
+
     def _report(self, steps: int) -> Report:
         meta = {"reference": dict(self.reference.run.meta), "candidate": dict(self.candidate.run.meta)}
         first = self._first(meta)
         decided = self.reference.doubles is not None and self.candidate.doubles is not None
+        cause = None if first is None else self._cause(first, decided, meta)
         noise = {
             "bound": self.bounds.semantics if decided else self.bounds.alone,
             "false_alarms": self.bounds.false_alarms(decided=decided),
             "members": self.bounds.members,
             "floor": "half a unit in the last place of the tensor",
             "decided_by": "float64" if decided else "float32",
+            "explaining_failed": self.stumbled,
             "not_in_float64": {"reference": self.reference.why_not, "candidate": self.candidate.why_not},
         }
         return Report(
@@ -156,6 +170,7 @@ class _Comparison:
             mode=self.mode,
             steps=steps,
             first=first,
+            cause=cause,
             distances=tuple(self.distances),
             noise=noise,
             environment=environment(meta),

@@ -45,8 +45,8 @@ class JaxStep:
             run.perturb(perturbed)
         return run
 
-    def watching(self, *, only: frozenset[str] | None = None) -> "JaxStep":
-        """The same, looking at some modules only."""
+    def watching(self, *, module_inputs: bool | None = None, only: frozenset[str] | None = None) -> "JaxStep":
+        """The same, looking at some modules only; what goes into modules is not noted."""
         return replace(self, only=only)
 
 
