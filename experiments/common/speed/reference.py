@@ -45,7 +45,7 @@ def candidates(workload: Workload, seed: int, steps: int, compiled: bool) -> dic
 
         return run
 
-    cores = 1 if on_gpu else os.cpu_count() or 1
+    cores = 1 if on_gpu else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = {f"torch eager, {n} thread{'s' if n > 1 else ''}": candidate(n, False) for n in sorted({1, cores})}
     if compiled:
         found[COMPILED] = candidate(cores, True)
