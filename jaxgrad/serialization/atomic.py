@@ -33,7 +33,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         with suppress(FileNotFoundError):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
@@ -41,10 +41,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync(folder)
+    sync(folder)
 
 
-def _sync(path: str) -> None:
+def sync(path: str) -> None:
+    """Have a file, or the entries of a folder, on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
