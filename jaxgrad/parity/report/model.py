@@ -1,11 +1,12 @@
 """The report of a comparison: the verdict, where the runs part and why, all distances; a value, with JSON both ways."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jaxgrad.parity.report import card, words
+from jaxgrad.parity.report import card, page, terminal, words
 from jaxgrad.parity.report.parts import KINDS, Cause, Divergence, Draws, TensorDistance, Value
 from jaxgrad.parity.report.plain import dumps, from_plain
 
@@ -64,6 +65,14 @@ class Report:
         """
         if not self.ok:
             raise AssertionError(str(self))
+
+    def save_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as one HTML page that needs nothing else; needs the extra ``report``."""
+        page.save(self, path)
+
+    def print(self) -> None:
+        """Print the report with its tables; without the extra ``report`` in plain text."""
+        terminal.show(self)
 
     def to_json(self) -> str:
         """All of it as one JSON text; numbers that JSON has not are ``{"number": "nan"}``."""

@@ -37,6 +37,10 @@ def tensors():
 
 
 def distances(steps, wrong_from=None):
+    return tuple(_distances(steps, wrong_from))
+
+
+def _distances(steps, wrong_from):
     rng = np.random.default_rng(0)
     for step in range(steps):
         for phase, tensor in tensors():
@@ -98,7 +102,7 @@ def diverged():
         steps=12,
         first=first,
         cause=cause,
-        distances=tuple(distances(12, 8)),
+        distances=distances(12, 8),
         noise=NOISE,
         environment=ENVIRONMENT,
         reproduction=REPRODUCTION,
@@ -108,4 +112,4 @@ def diverged():
 
 
 def equal():
-    return Report(ok=True, steps=5, distances=tuple(distances(5)), noise=NOISE, environment=ENVIRONMENT)
+    return Report(ok=True, steps=5, distances=distances(5), noise=NOISE, environment=ENVIRONMENT)
