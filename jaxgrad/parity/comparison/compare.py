@@ -13,9 +13,10 @@ from jaxgrad.parity import causes
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.judge import Judge, Lane
 from jaxgrad.parity.comparison.locate import first_divergence
+from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.comparison.observe import Observation, Observer
 from jaxgrad.parity.comparison.window import Window
-from jaxgrad.parity.record.model import StepRecord
+from jaxgrad.parity.record.model import STATE, StepRecord
 from jaxgrad.parity.report import Cause, Divergence, Draws, Report, TensorDistance
 from jaxgrad.parity.sides.side import Side
 
@@ -79,11 +80,17 @@ class _Comparison:
         self.reference = Observer(reference, bounds.members, float64=float64, afresh=mode == "single")
         self.candidate = Observer(candidate, float64=float64)
         self.start = self.reference.run.initial()
-        self.starts = dict(self.start), self.candidate.run.initial()
+        kind = str(self.reference.run.meta.get("optimizer", {}).get("class", ""))
+        own = self.candidate.run.initial()
+        self.naming = Naming(self.start, own, getattr(candidate, "names", None), kind)
+        self.candidate.naming = self.naming
+        self.derived = STATE in own
+        self.starts = dict(self.start), self.naming.initial()
         self.window = Window(*self.starts)
         self.distances: list[TensorDistance] = []
         self.draws: list[Draws] = []
         self.stumbled = ""
+        self.explicit: set[str] = set()
 
     def over(self, batches: Iterable[Any]) -> Report:
         """Every step, and the report."""
@@ -101,15 +108,21 @@ class _Comparison:
         return self._report(steps)
 
     def _free(self, batch: Any) -> tuple[Observation, Observation, list[TensorDistance]]:
-        one, other = self.reference.step(batch), self.candidate.step(batch)
+        one, other = self._stepped(batch)
         return one, other, self._judged(one, other)
+
+    def _stepped(self, batch: Any) -> tuple[Observation, Observation]:
+        one = self.reference.step(batch)
+        other = self.candidate.step(batch)
+        self.explicit |= set(other.own) - {STATE}
+        return one, self.candidate.named(other, one)
 
     def _single(self, batch: Any, before: Any) -> tuple[Observation, Observation, list[TensorDistance]]:
         """A step from the reference's values; the perturbed runs are made only where something seems to differ."""
         settings = self.reference.run.settings()
         self.candidate.restore(before)
         self.reference.restore(before, own=False)
-        one, other = self.reference.step(batch), self.candidate.step(batch)
+        one, other = self._stepped(batch)
         found = self._judged(one, other)
         if all(each.ok for each in found):
             return one, other, found
@@ -119,7 +132,7 @@ class _Comparison:
     def _judged(self, one: Observation, other: Observation) -> list[TensorDistance]:
         self.start.setdefault("lr", one.own["lr"])
         order = tuple(self.reference.run.meta.get("called", ()))
-        judge = Judge(self.bounds, self.reference.in_doubles and self.candidate.in_doubles, order)
+        judge = self._judge(order)
         own = Lane(one.own, other.own, one.doubles or one.own, one.runs, self.start)
         doubles = None
         if one.doubles is not None and other.doubles is not None:
@@ -136,11 +149,15 @@ class _Comparison:
         starts = [
             StepRecord(0, {key: each[key] for key in ("params", "buffers") if key in each}) for each in self.starts
         ]
-        judge = Judge(self.bounds, self.reference.in_doubles)
+        judge = self._judge(())
         at_start = first_divergence(judge.step(Lane(*starts, starts[0]), None, pure=True), meta)
         if at_start is not None:
             return replace(at_start, operation="the start, before step 0", agreeing=())
-        return first_divergence(self.distances, meta)
+        return first_divergence(self.distances, meta, soft=self.derived)
+
+    def _judge(self, order: tuple[str, ...]) -> Judge:
+        judge = Judge(self.bounds, self.reference.in_doubles and self.candidate.in_doubles, order)
+        return replace(judge, whole=judge.whole & self.explicit) if self.derived else judge
 
     def _cause(self, first: Divergence, decided: bool, meta: dict[str, Any]) -> Cause | None:
         """The known deviation that makes the candidate's numbers of the reference's."""
@@ -163,6 +180,7 @@ class _Comparison:
             "floor": "half a unit in the last place of the tensor",
             "decided_by": "float64" if decided else "float32",
             "explaining_failed": self.stumbled,
+            "not_found": list(self.naming.unmatched),
             "not_in_float64": {"reference": self.reference.why_not, "candidate": self.candidate.why_not},
         }
         return Report(

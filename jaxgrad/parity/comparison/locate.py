@@ -9,7 +9,9 @@ from jaxgrad.parity.report import Divergence, TensorDistance
 _NEIGHBOURS = 4
 
 
-def first_divergence(distances: Iterable[TensorDistance], meta: Mapping[str, Any]) -> Divergence | None:
+def first_divergence(
+    distances: Iterable[TensorDistance], meta: Mapping[str, Any], *, soft: bool = False
+) -> Divergence | None:
     """The first tensor that differs, in the order of the run, and what right before it still agrees.
 
     What got the reference's inputs and gave another output is to blame: all that comes earlier in the step agrees, so
@@ -18,7 +20,13 @@ def first_divergence(distances: Iterable[TensorDistance], meta: Mapping[str, Any
     Args:
         distances: in the order of the run.
         meta: ``{"reference": meta, "candidate": meta}``.
+        soft: whether it was guessed which of the candidate's arrays are the optimizer's; if nothing else ever differs,
+            it only keeps the same in another form (the lr inside of the momentum, say).
     """
+    if soft:
+        distances = tuple(distances)
+        if all(each.ok or each.kind == "extra" or each.phase == "optimizer" for each in distances):
+            return None
     before: list[TensorDistance] = []
     for each in distances:
         if not each.ok and each.kind != "extra":

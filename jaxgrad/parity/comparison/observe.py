@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.record.model import StepRecord, Tensors
 from jaxgrad.parity.sides.side import Run, Side
 
@@ -39,6 +40,7 @@ class Observer:
 
     Attributes:
         run: the side as it is.
+        naming: how its records become the reference's; None for the reference.
         why_not: what stood against the run in float64; empty if nothing did.
     """
 
@@ -48,6 +50,7 @@ class Observer:
         self.why_not = "" if float64 else "not asked for"
         self.doubles: Run | None = None
         self.afresh, self._side, self._count = afresh, side, members
+        self.naming: Naming | None = None
         self.members: list[Run] = []
         self.double_members: list[Run] = []
         if float64 and not self.in_doubles:
@@ -63,11 +66,21 @@ class Observer:
             return Observation(own, doubles)
         return self._with_members(Observation(own, doubles), batch)
 
+    def named(self, observation: Observation, reference: Observation) -> Observation:
+        """The observation under the reference's names."""
+        if self.naming is None:
+            return observation
+        own = self.naming.record(observation.own, reference.own)
+        doubles = observation.doubles
+        if doubles is not None:
+            doubles = self.naming.record(doubles, reference.doubles or reference.own)
+        return replace(observation, own=own, doubles=doubles)
+
     def restore(self, values: Mapping[str, Tensors], *, own: bool = True) -> None:
         """Begin the next step from these values."""
         for run in (self.run if own else None, self.doubles):
             if run is not None:
-                run.restore(values)
+                run.restore(self._own(values, run))
 
     def perturbed(self, observation: Observation, batch: Any, values: Mapping[str, Tensors], settings: Any) -> Any:
         """The same step again from these values perturbed; for a side whose steps start afresh."""
@@ -80,6 +93,11 @@ class Observer:
                 run.set_settings(settings)
                 run.restore(values, perturbed=seed)
         return self._with_members(observation, batch)
+
+    def _own(self, values: Mapping[str, Tensors], run: Run) -> Mapping[str, Tensors]:
+        if self.naming is None or getattr(self._side, "set_state", None) is not None:
+            return values
+        return self.naming.own(values, run.initial())
 
     def _with_members(self, observation: Observation, batch: Any) -> Observation:
         double_runs: Any = ()

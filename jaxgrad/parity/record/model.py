@@ -42,6 +42,9 @@ PHASES = (
 MODULE_INPUTS = "module_inputs"
 """Beside the phases: what went into each module, ``path#0``, ``path#1``, where that was asked for."""
 
+STATE = "state"
+"""Beside the phases: all arrays of a candidate's state by path, before it is known which is which."""
+
 START_PHASES = ("optimizer", "params", "buffers", "generator")
 """What there is before step 0."""
 

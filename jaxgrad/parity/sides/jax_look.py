@@ -10,8 +10,8 @@ from jaxgrad.amp import GradScaler
 from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
 from jaxgrad.train.gradient import accumulated, gradient
 from jaxgrad.train.loss import Loss
-from jaxgrad.train.state import TrainState
 from jaxgrad.train.parts import Parts
+from jaxgrad.train.state import TrainState
 
 _FORWARD = "outputs of the modules"
 

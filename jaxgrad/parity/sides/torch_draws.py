@@ -15,11 +15,16 @@ _TORCH = os.path.dirname(os.path.abspath(torch.__file__))
 
 
 def calling_line() -> str:
-    """``file.py:12  the line`` of the innermost frame that is neither torch's nor ours; empty if there is none."""
+    """``file.py:12 the line`` of the user's code that called torch; empty where we called it ourselves."""
     frame: Any = sys._getframe(1)
+    inside = False
     while frame is not None:
         path = frame.f_code.co_filename
-        if not path.startswith((_OURS, _TORCH)) and not path.startswith("<frozen"):
+        if path.startswith(_TORCH):
+            inside = True
+        elif inside and path.startswith(_OURS):
+            return ""
+        elif not path.startswith((_OURS, "<frozen")):
             line = linecache.getline(path, frame.f_lineno).strip()
             return f"{os.path.basename(path)}:{frame.f_lineno} {line}".rstrip()
         frame = frame.f_back
