@@ -47,11 +47,14 @@ def operation(grad_fn: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             with named_scope(grad_fn):
                 return fn(*args, **kwargs)
 
-        # a function of fn's own module, where doctest would otherwise not find it
-        local = types.FunctionType(marked.__code__, fn.__globals__, fn.__name__, None, marked.__closure__)
-        return functools.update_wrapper(local, fn)
+        return functools.update_wrapper(of_the_same_module(marked, fn), fn)
 
     return decorate
+
+
+def of_the_same_module(wrapper: Callable[..., R], fn: Callable[..., R]) -> Callable[..., R]:
+    """A wrapper that uses no globals as a function of ``fn``'s own module, where doctest would else not find it."""
+    return types.FunctionType(wrapper.__code__, fn.__globals__, fn.__name__, None, wrapper.__closure__)
 
 
 def is_grad_fn(scope: str) -> bool:

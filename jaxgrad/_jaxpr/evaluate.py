@@ -59,11 +59,24 @@ def alone(eqn: JaxprEqn, operands: Sequence[Any]) -> Sequence[Any]:
     return results
 
 
+def as_traced(atoms: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Values in the dtypes that they had when the jaxpr was made, where a visit has given them others.
+
+    What runs round and round, or is one of several, has to end in the dtypes that it began with.
+    """
+    pairs = zip(atoms, values, strict=True)
+    return [v if v is None or v.dtype == a.aval.dtype else v.astype(a.aval.dtype) for a, v in pairs]
+
+
 def _apart(eqn: JaxprEqn, operands: list[Any], visit: Visit, extra: PyTree) -> Sequence[Any]:
     def run(body: Body, operands: Sequence[Any], extra: PyTree = extra) -> list[Any]:
-        return evaluate(body.jaxpr, body.consts, operands, visit, extra)
+        results = evaluate(body.jaxpr, body.consts, operands, visit, extra)
+        return results if polymorphic else as_traced(body.jaxpr.outvars, results)
 
     kind = kind_of(eqn)
+    polymorphic = kind in (Kind.CALL, Kind.REMAT)
+    if not polymorphic:
+        operands = as_traced(eqn.invars, operands)
     if kind is Kind.BRANCHES:
         branches = [lambda *given, branch=branch: run(branch, *given) for branch in branches_of(eqn)]
         chosen: list[Any] = jax.lax.switch(operands[0], branches, operands[1:], extra)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import is_traced
 from jaxgrad._core.operations import operation
@@ -122,6 +123,7 @@ def logdet(input: Array) -> Array:
     return jnp.log(sign) + size if jnp.iscomplexobj(sign) else jnp.where(sign == -1, jnp.nan, size)
 
 
+@castable("linalg_inv")
 @operation("LinalgInvExBackward0")
 def inv(A: Array) -> Array:
     """Mirror of ``torch.linalg.inv``: the inverse.
@@ -165,6 +167,7 @@ def _cholesky_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array,
     return lower, lower @ ((jnp.tril(inner) + jnp.tril(_adjoint(inner), -1)) / 2)
 
 
+@castable("linalg_cholesky")
 @operation("LinalgCholeskyExBackward0")
 def cholesky(A: Array, *, upper: bool = False) -> Array:
     r"""Mirror of ``torch.linalg.cholesky``: L with :math:`A = L L^H`.
@@ -242,6 +245,7 @@ def _first(bad: np.ndarray) -> tuple[Any, int | None]:
     return ((), None) if not len(found) else (tuple(found[0][:-1]), int(found[0][-1]))
 
 
+@castable("inverse")
 def inverse(input: Array) -> Array:
     """Mirror of ``torch.inverse``: another name of :func:`inv`.
 

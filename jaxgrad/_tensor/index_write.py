@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.errors import is_traced
 from jaxgrad._core.operations import operation
@@ -40,6 +41,7 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: flo
     return at.at[places].add(values * jnp.asarray(alpha, values.dtype), mode="drop").reshape(jnp.shape(input))
 
 
+@castable("index_copy")
 @operation("IndexCopyBackward0")
 def index_copy(input: Array, dim: int, index: Array, source: Array) -> Array:
     """Mirror of ``torch.index_copy``: writes slices; of equal indices the last stays and all get its gradient.
@@ -125,6 +127,7 @@ def index_fill(input: Array, dim: int, index: Array, value: Any) -> Array:
     return at.at[places].set(jnp.asarray(value, at.dtype), mode="drop").reshape(input.shape)
 
 
+@castable("index_put")
 @operation("IndexPutBackward0")
 def index_put(input: Array, indices: Sequence[Any], values: Array, accumulate: bool = False) -> Array:
     """Mirror of ``torch.index_put``: ``input[indices] = values`` as a value, or ``+=`` with ``accumulate``.

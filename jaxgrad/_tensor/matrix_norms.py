@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad._tensor.axes import axis_of
@@ -38,6 +39,7 @@ def norm(input: Array, p: Any = "fro", dim: Any = None, keepdim: bool = False, d
     return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
 
 
+@castable("nuclear_norm")
 def nuclear_norm(input: Array, dim: Any = (-2, -1), keepdim: bool = False) -> Array:
     """The sum of the singular values: ``torch.nuclear_norm``.
 
@@ -54,6 +56,7 @@ def nuclear_norm(input: Array, dim: Any = (-2, -1), keepdim: bool = False) -> Ar
     return matrix_norm(input, "nuc", dim, keepdim)
 
 
+@castable("linalg_matrix_norm")
 def matrix_norm(A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Array:
     """Mirror of ``torch.linalg.matrix_norm``.
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core import norms
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
@@ -14,6 +15,7 @@ from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.promotion import promote
 
 
+@castable("linalg_vector_norm")
 @operation("LinalgVectorNormBackward0")
 def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
     r"""Mirror of ``torch.linalg.vector_norm``: :math:`(\sum_i |x_i|^p)^{1/p}`.
@@ -59,6 +61,7 @@ def _is_finite(ord: float) -> bool:
     return ord not in (float("inf"), -float("inf"))
 
 
+@castable("dist")
 @operation("NormBackward0")
 def dist(input: Array, other: Array, p: float = 2) -> Array:
     """Mirror of ``torch.dist``: the p-norm of the difference; the derivative is 0 where both are equal.
@@ -77,6 +80,7 @@ def dist(input: Array, other: Array, p: float = 2) -> Array:
     return vector_norm(first - second, p)
 
 
+@castable("cdist")
 @operation("CdistBackward0")
 def cdist(
     x1: Array, x2: Array, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary"
@@ -152,6 +156,7 @@ def _by_products_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]
     return length, jnp.where(length == 0, jnp.zeros_like(length), moved / jnp.where(length == 0, 1, length))
 
 
+@castable("renorm")
 @operation("RenormBackward0")
 def renorm(input: Array, p: float, dim: int, maxnorm: float) -> Array:
     """Mirror of ``torch.renorm``: slices along ``dim`` whose p-norm is greater than ``maxnorm`` are scaled to it.

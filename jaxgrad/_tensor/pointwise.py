@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core import norms
+from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad._tensor.promotion import as_float, promote
@@ -172,6 +173,7 @@ def _atan2_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> t
     return _atan2(y, x), dy * (x * inverse) + dx * (-y * inverse)
 
 
+@castable("atan2")
 @operation("Atan2Backward0")
 def atan2(input: Array, other: Array) -> Array:
     r"""Mirror of ``torch.atan2``: the angle of the point (other, input).
@@ -276,6 +278,7 @@ def _pow_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tup
     return out, db * slope + de * growth
 
 
+@castable("pow")
 @operation("PowBackward0")
 def pow(input: Array, exponent: Array) -> Array:
     r"""Mirror of ``torch.pow``: :math:`x^p`.

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad._tensor.axes import axis_of
@@ -48,6 +49,7 @@ def scatter(input: Array, dim: int, index: Array, src: Any, *, reduce: str | Non
     return at if places is None else put(at, places, values).reshape(jnp.shape(input))
 
 
+@castable("scatter_add")
 @operation("ScatterAddBackward0")
 def scatter_add(input: Array, dim: int, index: Array, src: Array) -> Array:
     """Mirror of ``torch.scatter_add``: adds along one axis; what stands at one index twice is added twice.

@@ -17,9 +17,9 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import PyTree
 from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
-from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
+from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone
 from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn
-from jaxgrad.autograd._tape.flat_function import trace
+from jaxgrad.autograd._tape.flat_function import evaluated
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -150,28 +150,9 @@ def _mark_of(eqn: JaxprEqn) -> str | None:
 def _transformed(fn: F, enabled_within: bool) -> F:
     @functools.wraps(fn)
     def without_grad(*args: Any, **kwargs: Any) -> Any:
-        arrays, static = _partition((args, kwargs))
-        call, jaxpr, leaves = trace(lambda arrays: ((), _call(fn, arrays, static)), arrays, (), has_aux=True)
-        results = evaluate(jaxpr.jaxpr, jaxpr.consts, leaves, _Detaching(enabled_within))
-        return call.result(results)[1]
+        return evaluated(fn, _Detaching(enabled_within), args, kwargs)
 
     return without_grad  # type: ignore[return-value]
-
-
-def _partition(tree: PyTree) -> tuple[list[Any], tuple[Any, list[Any]]]:
-    """The arrays among the leaves, and the rest with the structure."""
-    leaves, structure = jax.tree.flatten(tree)
-    is_array = [hasattr(leaf, "dtype") for leaf in leaves]
-    arrays = [leaf for leaf, array in zip(leaves, is_array, strict=True) if array]
-    return arrays, (structure, [None if array else leaf for leaf, array in zip(leaves, is_array, strict=True)])
-
-
-def _call(fn: Callable[..., Any], arrays: list[Any], static: tuple[Any, list[Any]]) -> Any:
-    structure, rest = static
-    values = iter(arrays)
-    leaves = [next(values) if leaf is None else leaf for leaf in rest]
-    args, kwargs = jax.tree.unflatten(structure, leaves)
-    return fn(*args, **kwargs)
 
 
 class _Detaching:

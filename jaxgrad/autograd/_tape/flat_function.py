@@ -10,6 +10,7 @@ import numpy as np
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.trees import KeyOrder, is_array, key_order, with_key_order
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.evaluate import Visit, evaluate
 from jaxgrad._jaxpr.unstable import ClosedJaxpr
 
 
@@ -37,6 +38,25 @@ def trace(
     """``fn(params, *args)`` as a jaxpr of the leaves of ``params``; ``args`` are constants in it."""
     call, leaves = flatten(fn, params, args, has_aux)
     return call, jax.make_jaxpr(call)(*leaves), leaves
+
+
+def evaluated(fn: Callable[..., Any], visit: Visit, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """``fn(*args, **kwargs)`` with every equation of its jaxpr done by ``visit``; what is no array stays as it is."""
+    leaves, structure = jax.tree.flatten((tuple(args), kwargs))
+    traced = [hasattr(leaf, "dtype") for leaf in leaves]
+    arrays = [leaf for leaf, is_traced in zip(leaves, traced, strict=True) if is_traced]
+    order, orders = key_order((tuple(args), kwargs)), []
+
+    def on_arrays(arrays: list[Any]) -> Any:
+        values = iter(arrays)
+        everything = [next(values) if is_traced else leaf for leaf, is_traced in zip(leaves, traced, strict=True)]
+        args, kwargs = with_key_order(order, jax.tree.unflatten(structure, everything))
+        result = fn(*args, **kwargs)
+        orders.append(key_order(result))
+        return (), result
+
+    call, jaxpr, arrays = trace(on_arrays, arrays, (), has_aux=True)
+    return with_key_order(orders[-1], call.result(evaluate(jaxpr.jaxpr, jaxpr.consts, arrays, visit))[1])
 
 
 class FlatFunction:

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -47,6 +48,7 @@ def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, k
     return vector_norm(shifted, as_number(p, "p", "pairwise_distance"), -1, keepdim)
 
 
+@castable("cosine_similarity")
 def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
     r"""Mirror of ``torch.nn.functional.cosine_similarity``: :math:`x_1 \cdot x_2 / (\max(|x_1|, \varepsilon)
     \max(|x_2|, \varepsilon))` along ``dim``.
@@ -91,6 +93,7 @@ def _at_least(norm: Array, eps: float) -> Array:
     return jnp.maximum(norm, eps)
 
 
+@castable("pdist")
 @operation("PdistBackward0")
 def pdist(input: Array, p: float = 2) -> Array:
     r"""Mirror of ``torch.nn.functional.pdist``: the distances :math:`|x_i - x_j|_p` of all pairs i < j.

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -10,6 +11,7 @@ from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
 
 
+@castable("linear")
 @operation("AddmmBackward0")
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.linear``: :math:`y = x A^T + b`.
@@ -48,6 +50,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     return product + (bias if bias.ndim == product.ndim else along(bias, -1, product.ndim))
 
 
+@castable("bilinear")
 @operation("BilinearBackward0")
 def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.bilinear``: :math:`y_k = x_1^T A_k x_2 + b_k`.

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -107,6 +108,7 @@ def _reflect(input: Array, sides: Sides) -> Array:
             )
     _check_output(input, sides)
 
+    @castable(f"reflection_pad{len(sides)}d")
     @operation(names[len(sides) - 1])
     def reflected(x: Array) -> Array:
         for axis, (low, high) in enumerate(sides, first):
@@ -124,6 +126,7 @@ def _replicate(input: Array, sides: Sides) -> Array:
     _check_output(input, sides)
     first = input.ndim - len(sides)
 
+    @castable(f"replication_pad{len(sides)}d")
     @operation(names[len(sides) - 1])
     def replicated(x: Array) -> Array:
         for axis, (low, high) in enumerate(sides, first):

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
@@ -167,6 +168,7 @@ def _leaky_relu(x: Array, slope: float) -> Array:
     return jnp.where(x > 0, x, x * slope)
 
 
+@castable("prelu")
 @operation("PreluKernelBackward0")
 def prelu(input: Array, weight: Array) -> Array:
     r"""Mirror of ``torch.nn.functional.prelu``: x where x > 0, :math:`w x` elsewhere, with a slope w to be learnt.

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.norms import absolute
@@ -101,6 +102,7 @@ def _logsigmoid(x: Array) -> Array:
     return jnp.minimum(0, x) - jnp.log1p(jnp.exp(-jnp.abs(x)))
 
 
+@castable("softplus")
 @operation("SoftplusBackward0")
 def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     r"""Mirror of ``torch.nn.functional.softplus``: :math:`\frac1\beta \log(1 + e^{\beta x})`, a smooth rectifier.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.elementwise import check_kernel
@@ -17,6 +18,7 @@ from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
 
 
+@castable("softmax")
 @operation("SoftmaxBackward0")
 def softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
     r"""Mirror of ``torch.nn.functional.softmax``: :math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``.
@@ -56,6 +58,7 @@ def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
     return softmax(-input, dim, _stacklevel, dtype)
 
 
+@castable("log_softmax")
 @operation("LogSoftmaxBackward0")
 def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
     r"""Mirror of ``torch.nn.functional.log_softmax``: :math:`x - \log\sum_j e^{x_j}` along ``dim``.

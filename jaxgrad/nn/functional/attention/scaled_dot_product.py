@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import c_name
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain
@@ -19,6 +20,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.dropout import dropout
 
 
+@castable("scaled_dot_product_attention")
 def scaled_dot_product_attention(
     query: Any,
     key: Any,

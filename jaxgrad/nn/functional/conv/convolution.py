@@ -10,6 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.castable import castable
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
@@ -20,6 +21,7 @@ from jaxgrad.nn.functional.conv.convolve import convolve
 from jaxgrad.nn.functional.sizes import Sizes
 
 
+@castable("conv1d")
 @operation("ConvolutionBackward0")
 def conv1d(
     input: Array,
@@ -64,6 +66,7 @@ def conv1d(
     return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@castable("conv2d")
 @operation("ConvolutionBackward0")
 def conv2d(
     input: Array,
@@ -96,6 +99,7 @@ def conv2d(
     return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@castable("conv3d")
 @operation("ConvolutionBackward0")
 def conv3d(
     input: Array,

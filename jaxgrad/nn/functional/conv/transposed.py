@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_integer, wrong_kind
+from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
 from jaxgrad._core.types import Array
@@ -20,6 +21,7 @@ from jaxgrad.nn.functional.conv.convolve import spread_and_convolve
 from jaxgrad.nn.functional.sizes import Sizes
 
 
+@castable("conv_transpose1d")
 @operation("ConvolutionBackward0")
 def conv_transpose1d(
     input: Array,
@@ -57,6 +59,7 @@ def conv_transpose1d(
     return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@castable("conv_transpose2d")
 @operation("ConvolutionBackward0")
 def conv_transpose2d(
     input: Array,
@@ -78,6 +81,7 @@ def conv_transpose2d(
     return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@castable("conv_transpose3d")
 @operation("ConvolutionBackward0")
 def conv_transpose3d(
     input: Array,

@@ -12,6 +12,7 @@ operations, so that it stays finite where the loss is not: at x = +-inf the valu
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -20,6 +21,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import reduce_loss, resolve_reduction
 
 
+@castable("binary_cross_entropy_with_logits")
 @operation("BinaryCrossEntropyWithLogitsBackward0")
 def binary_cross_entropy_with_logits(
     input: Array,

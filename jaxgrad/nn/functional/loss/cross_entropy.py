@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
@@ -13,6 +14,7 @@ from jaxgrad.nn.functional.loss.nll import check_class_indices, class_dim, class
 from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 
 
+@castable("cross_entropy_loss")
 def cross_entropy(
     input: Array,
     target: Array,

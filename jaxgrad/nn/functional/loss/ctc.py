@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.elementwise import check_kernel
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
@@ -27,6 +28,7 @@ _WHILE = " (while checking arguments for ctc_loss_allocate_outputs)"
 _OF_P = f" 'log_probs'{_WHILE}"
 
 
+@castable("ctc_loss")
 @operation("CtcLossBackward0")
 def ctc_loss(
     log_probs: Array,

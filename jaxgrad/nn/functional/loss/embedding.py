@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.shapes import broadcast
 from jaxgrad._core.types import Array
@@ -15,6 +16,7 @@ from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss, r
 _EPSILON = 1e-12
 
 
+@castable("cosine_embedding_loss")
 def cosine_embedding_loss(
     input1: Array,
     input2: Array,
@@ -66,6 +68,7 @@ def cosine_embedding_loss(
     return reduce_loss(loss, reduction)
 
 
+@castable("triplet_margin_loss")
 def triplet_margin_loss(
     anchor: Array,
     positive: Array,

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -17,6 +18,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss, resolve_reduction
 
 
+@castable("poisson_nll_loss")
 def poisson_nll_loss(
     input: Array,
     target: Array,
@@ -116,6 +118,7 @@ def _at_least(v: Array, eps: float) -> Array:
     return jnp.maximum(v, eps)
 
 
+@castable("kl_div")
 def kl_div(
     input: Array,
     target: Array,
@@ -180,6 +183,7 @@ def _t_log_t(t: Array) -> Array:
     return jnp.where(t == 0, 0, t * jnp.log(jnp.where(t == 0, 1, t)))
 
 
+@castable("binary_cross_entropy")
 @operation("BinaryCrossEntropyBackward0")
 def binary_cross_entropy(
     input: Array,

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -25,6 +26,7 @@ def hinge(x: Array) -> Array:
     return jnp.where(x < 0, 0, x)
 
 
+@castable("hinge_embedding_loss")
 def hinge_embedding_loss(
     input: Array,
     target: Array,
@@ -60,6 +62,7 @@ def hinge_embedding_loss(
     return reduce_loss(loss, reduction)
 
 
+@castable("margin_ranking_loss")
 def margin_ranking_loss(
     input1: Array,
     input2: Array,
@@ -105,6 +108,7 @@ def margin_ranking_loss(
     return reduce_loss(hinge(loss), reduction)
 
 
+@castable("soft_margin_loss")
 @operation("SoftMarginLossBackward0")
 def soft_margin_loss(
     input: Array,
@@ -190,6 +194,7 @@ def multilabel_soft_margin_loss(
     return reduce_loss(jnp.sum(loss, -1) / classes, reduction)
 
 
+@castable("multi_margin_loss")
 @operation("MultiMarginLossBackward0")
 def multi_margin_loss(
     input: Array,
@@ -242,6 +247,7 @@ def multi_margin_loss(
     return reduce_loss(loss.reshape(()) if x.ndim < 2 else loss, reduction)
 
 
+@castable("multilabel_margin_loss")
 @operation("MultilabelMarginLossBackward0")
 def multilabel_margin_loss(
     input: Array,

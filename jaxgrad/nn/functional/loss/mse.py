@@ -4,6 +4,7 @@ import warnings
 
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -12,6 +13,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import reduce_loss, resolve_reduction
 
 
+@castable("mse_loss")
 @operation("MseLossBackward0")
 def mse_loss(
     input: Array,

@@ -9,6 +9,7 @@ The mean divides by the weights *of the targets that count*. When none counts it
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
@@ -17,6 +18,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 
 
+@castable("nll_loss")
 @operation("NllLossBackward0")
 def nll_loss(
     input: Array,

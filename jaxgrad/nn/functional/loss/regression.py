@@ -5,6 +5,7 @@ import warnings
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
@@ -43,6 +44,7 @@ def weighted(loss: Array, weight: Array, shape: tuple[int, ...], reduction: str,
     return jnp.sum(product) / jnp.sum(weight) if reduction == "mean" and by_weight else reduce_loss(product, reduction)
 
 
+@castable("l1_loss")
 def l1_loss(
     input: Array,
     target: Array,
@@ -85,6 +87,7 @@ def l1_loss(
     return weighted(loss, weight, jnp.shape(input), reduction, by_weight=True)
 
 
+@castable("smooth_l1_loss")
 @operation("SmoothL1LossBackward0")
 def smooth_l1_loss(
     input: Array,
@@ -134,6 +137,7 @@ def _smooth(d: Array, beta: float) -> Array:
     return jnp.where(size < beta, 0.5 * size * size / beta, size - 0.5 * beta)
 
 
+@castable("huber_loss")
 @operation("HuberLossBackward0")
 def huber_loss(
     input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
@@ -12,6 +13,7 @@ from jaxgrad.nn.functional.normalization.batch_norm import check_more_than_one_v
 from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, standardize, widen
 
 
+@castable("group_norm")
 @operation("NativeGroupNormBackward0")
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Array:
     r"""Mirror of ``torch.nn.functional.group_norm``.

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain
@@ -18,6 +19,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, standardize, widen
 
 
+@castable("layer_norm")
 @operation("NativeLayerNormBackward0")
 def layer_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
@@ -54,6 +56,7 @@ def layer_norm(
     return affine(y, weight, bias).astype(input.dtype)
 
 
+@castable("rms_norm")
 def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.rms_norm`` (the formula is in the module's docstring).
 

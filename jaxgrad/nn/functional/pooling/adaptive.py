@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_integer, wrong_kind
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -59,6 +60,7 @@ def adaptive_avg_pool2d(input: Array, output_size: Wanted) -> Array:
     return _adaptive_avg(2, input, output_size)
 
 
+@castable("adaptive_avg_pool3d")
 def adaptive_avg_pool3d(input: Array, output_size: Wanted) -> Array:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool3d``; arguments as :func:`adaptive_avg_pool2d`.
 
@@ -102,6 +104,7 @@ def adaptive_max_pool2d(input: Array, output_size: Wanted, return_indices: bool 
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@castable("adaptive_max_pool3d")
 def adaptive_max_pool3d(input: Array, output_size: Wanted, return_indices: bool = False) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool3d``; arguments as :func:`adaptive_max_pool1d`.
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.pooling import arguments
@@ -78,6 +79,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@castable("avg_pool3d")
 def avg_pool3d(
     input: Array,
     kernel_size: int | Sizes,

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.pooling import arguments
@@ -87,6 +88,7 @@ def max_pool2d(
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@castable("max_pool3d")
 def max_pool3d(
     input: Array,
     kernel_size: int | Sizes,

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
@@ -13,6 +14,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.sizes import Sizes, integers, joined
 
 
+@castable("max_unpool2d")
 def max_unpool1d(
     input: Array,
     indices: Array,
@@ -46,6 +48,7 @@ def max_unpool1d(
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@castable("max_unpool2d")
 def max_unpool2d(
     input: Array,
     indices: Array,
@@ -64,6 +67,7 @@ def max_unpool2d(
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@castable("max_unpool3d")
 def max_unpool3d(
     input: Array,
     indices: Array,

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.recurrent.steps import State, Weights
 from jaxgrad.nn.functional.recurrent.through_time import through_time
 
 
+@castable(lambda mode, *_, **__: mode.lower())
 def recurrent(
     mode: str,
     x: Array,

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.linear import linear
 
@@ -138,6 +139,12 @@ def step(mode: str, weights: Weights, a: Array, state: State) -> State:
     """One step from what the input contributes (N, gates * H) and a state of (N, H) arrays."""
     after = STEPS[mode].value(a, linear(state[0], weights.hh, weights.bias_hh), state)
     return after if weights.hr is None else (linear(after[0], weights.hr), *after[1:])
+
+
+@castable(lambda mode, *_: f"{mode.lower()}_cell")
+def cell(mode: str, weights: Weights, x: Array, state: State) -> State:
+    """One step from an input (N, F)."""
+    return step(mode, weights, from_input(weights, x), state)
 
 
 def chosen(running: Array | None, new: State, old: State) -> State:

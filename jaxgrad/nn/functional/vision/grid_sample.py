@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -21,6 +22,7 @@ MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")
 
 
+@castable("grid_sampler")
 def grid_sample(
     input: Array,
     grid: Array,

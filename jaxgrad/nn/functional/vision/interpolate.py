@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -84,7 +85,8 @@ def interpolate(
         return pools[len(out) - 1](input, wanted)
     _check_sizes(input, out)
     _check_dtype(input, mode, antialias)
-    resampled = operation(_grad_fn(mode, len(out), antialias))(_resampled)
+    marked = operation(_grad_fn(mode, len(out), antialias))(_resampled)
+    resampled = castable(_aten_name(mode, len(out), antialias))(marked)
     return resampled(input, out, factors, mode, bool(align_corners), bool(antialias))
 
 
@@ -271,6 +273,12 @@ def _check_dtype(input: Array, mode: str, antialias: bool) -> None:
             remedy="input.astype(float)",
         )
     )
+
+
+def _aten_name(mode: str, n: int, antialias: bool) -> str:
+    """Torch's name of the operation."""
+    hidden = "_" if antialias or mode == "nearest-exact" else ""
+    return f"{hidden}upsample_{mode.replace('-', '_')}{n}d{'_aa' if antialias else ''}"
 
 
 def _grad_fn(mode: str, n: int, antialias: bool) -> str:
