@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from jaxgrad import amp
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Batch, LossFn, Metrics
 from jaxgrad.train.loss import Loss
@@ -13,13 +14,14 @@ from jaxgrad.train.state import TrainState
 EvalStep = Callable[[TrainState, Batch], Metrics]
 
 
-def make_eval_step(loss_fn: LossFn) -> EvalStep:
+def make_eval_step(loss_fn: LossFn, *, autocast: amp.autocast | None = None) -> EvalStep:
     """``(state, batch) -> metrics``: the loss and what is reported beside it, in evaluation mode, compiled once.
 
     ``model.eval()`` and ``with torch.no_grad()``: a loss function that names ``training`` is passed False.
 
     Args:
         loss_fn: as for ``make_train_step``.
+        autocast: as for ``make_train_step``.
 
     Returns:
         A jitted function; ``metrics`` has the ``loss`` and whatever the loss function reports.
@@ -36,7 +38,7 @@ def make_eval_step(loss_fn: LossFn) -> EvalStep:
     >>> sorted(train.make_eval_step(loss_fn)(state, (jnp.zeros((4, 2)), jnp.zeros((4, 1)))))
     ['loss']
     """
-    loss = Loss.of(loss_fn)
+    loss = Loss.of(loss_fn, autocast)
 
     @jax.jit
     def evaluate(state: TrainState, batch: Batch) -> Metrics:

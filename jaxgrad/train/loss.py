@@ -6,6 +6,7 @@ from typing import Any
 
 from flax import nnx
 
+from jaxgrad import amp
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Batch, Buffers, LossFn, Metrics, Params
 from jaxgrad.func import Aux
@@ -22,20 +23,23 @@ class Loss:
         carried: which of ``buffers`` and ``generator`` it names.
         has_mode: whether it names ``training``.
         names: all that it names.
+        autocast: what it runs in, or None.
     """
 
     fn: LossFn
     carried: tuple[str, ...]
     has_mode: bool
     names: frozenset[str]
+    autocast: amp.autocast | None = None
 
     @classmethod
-    def of(cls, fn: LossFn) -> "Loss":
+    def of(cls, fn: LossFn, autocast: amp.autocast | None = None) -> "Loss":
         """Read a loss function's signature.
 
         Raises:
-            TypeError: it cannot be called.
+            TypeError: it cannot be called, or what it is to run in is no autocast.
         """
+        _check_autocast(autocast)
         if not callable(fn) or isinstance(fn, nnx.Module):
             raise TypeError(
                 explain(
@@ -46,7 +50,8 @@ class Loss:
                 )
             )
         named = inspect.signature(fn).parameters
-        return cls(fn, tuple(name for name in _CARRIED if name in named), "training" in named, frozenset(named))
+        carried = tuple(name for name in _CARRIED if name in named)
+        return cls(fn, carried, "training" in named, frozenset(named), autocast)
 
     def arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A batch as arguments: a tuple or list as positional ones; a dict as keywords if all its keys are named."""
@@ -63,10 +68,18 @@ class Loss:
         mode = {"training": training} if self.has_mode else {}
         positional, named = self.arguments(batch)
         _check_fits(self.fn, batch, (params, *positional), {**named, **carried, **mode})
-        loss, aux = _with_aux(self.fn(params, *positional, **named, **carried, **mode))
+        fn = self.fn if self.autocast is None else self.autocast(self.fn)
+        loss, aux = _with_aux(fn(params, *positional, **named, **carried, **mode))
         _check_returned(carried, aux)
         _check_metrics(aux.metrics)
         return loss, aux
+
+
+def _check_autocast(given: Any) -> None:
+    if given is not None and not isinstance(given, amp.autocast):
+        raise TypeError(
+            explain("autocast= takes an amp.autocast", got=repr(given), remedy='autocast=amp.autocast("cpu")')
+        )
 
 
 def _check_fits(fn: LossFn, batch: Batch, positional: tuple[Any, ...], named: dict[str, Any]) -> None:

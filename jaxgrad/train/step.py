@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
+from jaxgrad import amp
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.types import Batch, LossFn, Metrics
 from jaxgrad.amp import GradScaler
@@ -37,6 +38,7 @@ def make_train_step(
     average: AveragedModel | bool | None = None,
     skip_nonfinite: bool = False,
     scaler: GradScaler | None = None,
+    autocast: amp.autocast | None = None,
     mesh: Mesh | None = None,
     donate: bool = True,
 ) -> "TrainStep":
@@ -74,6 +76,8 @@ def make_train_step(
             goes on. See ``train.shard`` for where the state lies. The loss reported is the mean of the replicas';
             further metrics come with a leading axis of replicas. A batch's rows are those of the first replica, then
             those of the second (``train.ReplicaBatches``).
+        autocast: an ``amp.autocast`` that the forward pass and the loss run in, as in torch under ``with autocast():``;
+            the backward, the parameters and all that follows keep float32. float16 wants a ``scaler`` beside it.
         donate: whether the step takes over the memory of the state it is given, so that one copy of it exists. The
             old state cannot be used afterwards.
 
@@ -102,7 +106,7 @@ def make_train_step(
     >>> state.params["w"].tolist(), float(metrics["loss"])
     ([0.5, 0.5], 2.0)
     """
-    loss = Loss.of(loss_fn)
+    loss = Loss.of(loss_fn, autocast)
     update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite, scaler)
     _check_accumulation(accumulate, accumulate_reduction)
 

@@ -121,9 +121,8 @@ def check(samples, dtype, given_dtype, *, values):
         lower = dtype if LISTS["cpu"].get(sample.name) == LOWER or given_dtype != "float32" else None
         lower = dtype if sample.name in LOWER_WITHIN else lower
         try:
-            got = (jax.jit if values else lambda fn: lambda *given: jax.eval_shape(fn, *given))(in_jax(sample, dtype))(
-                *given
-            )
+            fn = in_jax(sample, dtype)
+            got = jax.jit(fn)(*given) if values else jax.eval_shape(fn, *given)
             said = of_dtypes(got, expected) or (of_values(got, expected, lower) if values else [])
         except Exception as error:
             said = [f"{type(error).__name__}: {error}"]

@@ -10,7 +10,7 @@ from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.nn import init
-from jaxgrad.nn.functional.recurrent import Weights
+from jaxgrad.nn.functional.recurrent import Weights, cell_step
 from jaxgrad.nn.modules.module import Module
 from jaxgrad.nn.parameter import Parameter, value_of
 from jaxgrad.nn.rngs import Rngs
@@ -79,7 +79,7 @@ class RNNCellBase(Module):
             given = tuple(each[None] for each in given)
         self._check(x, given)
         weights = Weights(*(value_of(each) for each in (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)))
-        after = cell(mode, weights, x, given)
+        after = cell_step(mode, weights, x, given)
         return after if batched else tuple(each[0] for each in after)
 
     def _check(self, x: Array, state: tuple[Array, ...]) -> None:

@@ -4,6 +4,6 @@ Torch keeps these behind its modules, so they have no address of their own; the 
 """
 
 from jaxgrad.nn.functional.recurrent.stack import recurrent
-from jaxgrad.nn.functional.recurrent.steps import STEPS, Weights, cell
+from jaxgrad.nn.functional.recurrent.steps import STEPS, Weights, cell_step
 
-__all__ = ["STEPS", "Weights", "cell", "recurrent"]
+__all__ = ["STEPS", "Weights", "cell_step", "recurrent"]

@@ -142,7 +142,7 @@ def step(mode: str, weights: Weights, a: Array, state: State) -> State:
 
 
 @castable(lambda mode, *_: f"{mode.lower()}_cell")
-def cell(mode: str, weights: Weights, x: Array, state: State) -> State:
+def cell_step(mode: str, weights: Weights, x: Array, state: State) -> State:
     """One step from an input (N, F)."""
     return step(mode, weights, from_input(weights, x), state)
 
