@@ -3,7 +3,7 @@
 ``torch.a.b`` is found at ``jaxgrad.a.b``, with torch's argument names, order and defaults; ``train``, ``parity`` and
 what has no counterpart in torch are the exceptions (docs/address.md lists them).
 
-- ``jaxgrad.amp``: the scale of the loss in half-precision training
+- ``jaxgrad.amp``: half precision: which operations run in it, and the scale of the loss
 - ``jaxgrad.autograd``: backward, the graph as a value, hooks, modes, custom functions, gradcheck
 - ``jaxgrad.func``: modules as pure functions of flat dicts
 - ``jaxgrad.nn``: modules, functions, initial values, clipping
@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # what a type checker sees of the tables below; a test holds 
         utils,
     )
     from jaxgrad._tensor import *  # noqa: F403
+    from jaxgrad.amp import autocast
     from jaxgrad.autograd import detach, enable_grad, inference_mode, no_grad, set_grad_enabled
     from jaxgrad.random import (
         Generator,
@@ -82,6 +83,7 @@ _PACKAGES = (
 )
 
 _TOP_LEVEL = {
+    "amp": ("autocast",),
     "autograd": ("detach", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled"),
     "random": (
         "Generator",
@@ -104,6 +106,7 @@ __getattr__, __dir__ = offer(__name__, _PACKAGES, _TOP_LEVEL, whole=("_tensor",)
 __all__ = [
     "Generator",
     "amp",
+    "autocast",
     "autograd",
     "bernoulli",
     "cli",

@@ -30,7 +30,7 @@ class Loss:
     carried: tuple[str, ...]
     has_mode: bool
     names: frozenset[str]
-    autocast: amp.autocast | None = None
+    autocast: amp.autocast | None
 
     @classmethod
     def of(cls, fn: LossFn, autocast: amp.autocast | None = None) -> "Loss":
