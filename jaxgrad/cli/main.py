@@ -13,6 +13,7 @@ from jaxgrad import __version__
 from jaxgrad.cli.failure import CannotRun, place
 
 COMMANDS = {
+    "parity": "run two training steps side by side and say where they part, and why",
     "show": "where a name of torch is here, and what differs in optax, JAX and flax",
     "lint": "find porting traps in a training script, without running it",
     "info": "versions, devices, and what is not installed",
@@ -21,6 +22,8 @@ COMMANDS = {
 """Each is a module of this package with ``declare(parser)``; its ``run(arguments)`` gives the exit status."""
 
 _EXAMPLES = """examples:
+  jaxgrad parity port.py                    compare what port.py's parity_case() returns
+  jaxgrad parity port.py:resnet --html report.html
   jaxgrad lint train_jax.py                 momentum 0.1 for 0.9? gelu by tanh? which decay?
   jaxgrad show torch.optim.AdamW            here, and elsewhere
   jaxgrad COMMAND --help                    more examples

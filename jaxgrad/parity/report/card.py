@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from jaxgrad.parity.report.parts import TensorDistance
 from jaxgrad.parity.report.words import apart, element, full_name, number, who
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def lines(report: "Report") -> list[tuple[str, str]]:
         ("where", f"step {first.step}, {place}"),
         (name, reference),
         ("candidate", candidate),
-        ("distance", "" if first.ratio is None else f"{number(first.ratio)} times {name}'s rounding"),
+        ("distance", _distance(report)),
         ("module", first.module or ""),
         ("operation", first.operation or ""),
         (f"{name}'s line", first.reference_source or ""),
@@ -36,6 +37,26 @@ def lines(report: "Report") -> list[tuple[str, str]]:
         found.append(("because", cause.sentence))
         found.append(("proof", counterfactual(report)))
     return [(label, text) for label, text in found if text]
+
+
+def distance_of_first(report: "Report") -> TensorDistance | None:
+    """The distances of the tensor where the first divergence is; None where it was not judged among the others."""
+    first = report.first
+    if first is None:
+        return None
+    same = (e for e in report.distances if (e.step, e.phase, e.tensor) == (first.step, first.phase, first.tensor))
+    return next(same, None)
+
+
+def _distance(report: "Report") -> str:
+    """In every unit that is known."""
+    first, found = report.first, distance_of_first(report)
+    said = [] if first is None or first.ratio is None else [f"{number(first.ratio)} times {who(report)}'s rounding"]
+    if found is not None:
+        said += [f"{number(found.relative)} of the tensor"] if found.relative is not None else []
+        said += [f"{number(found.displacement)} of the way it went"] if found.displacement is not None else []
+        said += [f"{number(found.ulp)} ulp"] if found.ulp is not None else []
+    return ", ".join(said)
 
 
 def counterfactual(report: "Report") -> str:

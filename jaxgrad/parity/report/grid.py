@@ -96,9 +96,7 @@ def rows(distances: Sequence[TensorDistance], limit: int = 60) -> list[Row]:
     for each in distances:
         by_step.setdefault(each.step, []).append(each)
     single = [Row(step, step, _cells(found, columns)) for step, found in sorted(by_step.items())]
-    together = [
-        _joined(list(run)) for _, run in groupby(single, key=lambda row: tuple(cell.look for cell in row.cells))
-    ]
+    together = [_joined(list(run)) for _, run in groupby(single, key=_colours)]
     if len(together) <= limit:
         return together
     kept = together[: limit - 1]
@@ -119,6 +117,11 @@ def badness(each: TensorDistance) -> tuple[bool, float]:
     if each.ratio is not None:
         return not each.ok, each.ratio
     return not each.ok, (each.relative or 0.0) if each.ok else float("inf")
+
+
+def _colours(row: Row) -> tuple[str, ...]:
+    """What must be alike to share a row: equal or within rounding is one colour for that."""
+    return tuple("ok" if cell.look in ("equal", "within") else cell.look for cell in row.cells)
 
 
 def _cells(found: Sequence[TensorDistance], columns: Sequence[str]) -> tuple[Cell, ...]:

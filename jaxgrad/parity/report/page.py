@@ -53,11 +53,13 @@ def _view(report: "Report") -> dict[str, Any]:
         "report": report,
         "who": who(report),
         "verdict": _verdict(report),
-        "facts": [(label, words) for label, words in card.lines(report) if label in ("module", "operation")],
+        "facts": [
+            (label, words) for label, words in card.lines(report) if label in ("module", "operation", "distance")
+        ],
         "place": full_name(first.phase, first.tensor) if first else "",
         "values": apart(first.reference, first.candidate) if first else ("", ""),
         "sources": _sources(report),
-        "found": _distance_of_first(report),
+        "found": card.distance_of_first(report),
         "counterfactual": card.counterfactual(report),
         "columns": grid.phases(report.distances),
         "rows": grid.rows(report.distances),
@@ -71,7 +73,7 @@ def _view(report: "Report") -> dict[str, Any]:
         "steps_left_out": max(0, len({each.step for each in report.distances}) - _STEPS),
         "streams": _streams(report),
         "environment": _environment(report.environment),
-        "settings": [(name.replace("_", " "), _written(value)) for name, value in report.noise.items()],
+        "settings": [(name.replace("_", " "), text) for name, each in report.noise.items() if (text := _written(each))],
         "meta": [(name, _written(value)) for name, value in report.meta.items()],
     }
 
@@ -121,14 +123,6 @@ def _place_and_code(text: str) -> dict[str, str]:
     return {"place": found[1], "code": found[2]} if found else {"place": "", "code": text}
 
 
-def _distance_of_first(report: "Report") -> TensorDistance | None:
-    first = report.first
-    if first is None:
-        return None
-    same = (e for e in report.distances if (e.step, e.phase, e.tensor) == (first.step, first.phase, first.tensor))
-    return next(same, None)
-
-
 def _steps(report: "Report") -> list[dict[str, Any]]:
     """The steps that are shown tensor by tensor: those around the first divergence, then from the start."""
     by_step: dict[int, list[TensorDistance]] = {}
@@ -169,7 +163,7 @@ def _streams(report: "Report") -> dict[str, Any] | None:
 
 def _environment(found: Mapping[str, Any]) -> dict[str, Any]:
     """What both sides say of themselves, side by side, and the rest."""
-    reference, candidate = (found.get(side) or {} for side in ("reference", "candidate"))
+    reference, candidate = (_flat(found.get(side) or {}) for side in ("reference", "candidate"))
     names = list(dict.fromkeys([*reference, *candidate]))
     return {
         "sides": [(name, _written(reference.get(name)), _written(candidate.get(name))) for name in names],
@@ -177,10 +171,19 @@ def _environment(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _flat(side: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions as entries of their own.
+
+    >>> _flat({"versions": {"torch": "2.13.0"}, "device": "cpu"})
+    {'torch': '2.13.0', 'device': 'cpu'}
+    """
+    return {**(side.get("versions") or {}), **{name: each for name, each in side.items() if name != "versions"}}
+
+
 def _written(value: Any) -> str:
     """A JSON value for a table cell, cut where it is long."""
     if isinstance(value, Mapping):
-        text = ", ".join(f"{name} {_written(each)}" for name, each in value.items())
+        text = ", ".join(f"{name}: {inner}" for name, each in value.items() if (inner := _written(each)))
     elif isinstance(value, list | tuple):
         text = ", ".join(map(_written, value))
     else:

@@ -93,5 +93,8 @@ def _parts(report: "Report") -> list[Any]:
         if len(wrong) > _SHOWN:
             parts.append(Text(f"  and {len(wrong) - _SHOWN} more\n", style="dim"))
     if report.reproduction and not report.ok:
-        parts += [Text("  to see it again", style="dim"), Padding(Syntax(report.reproduction, "python"), (0, 0, 0, 2))]
+        parts += [
+            Text("  to see it again", style="dim"),
+            Padding(Syntax(report.reproduction, "python", word_wrap=True), (0, 0, 0, 2)),
+        ]
     return parts

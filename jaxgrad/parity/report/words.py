@@ -42,10 +42,10 @@ def who(report: "Report") -> str:
     """How the reference is called: torch, unless its recording says that it was made without.
 
     >>> from jaxgrad.parity.report import Report
-    >>> who(Report(True)), who(Report(True, environment={"reference": {"jax": "0.10.2"}}))
+    >>> who(Report(True)), who(Report(True, environment={"reference": {"versions": {"jax": "0.10.2"}}}))
     ('torch', 'the reference')
     """
-    versions = report.environment.get("reference")
+    versions = (report.environment.get("reference") or {}).get("versions")
     return "the reference" if versions and "torch" not in versions else "torch"
 
 

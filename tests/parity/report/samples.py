@@ -10,8 +10,8 @@ NOISE = {"bound": 3.0, "false_alarms": 1e-3, "members": 4, "floor": "half a unit
 ENVIRONMENT = {
     "python": "3.11.2",
     "platform": "Linux-6.1-x86_64",
-    "reference": {"torch": "2.13.0+cpu", "device": "cpu", "dtype": "float32"},
-    "candidate": {"jax": "0.10.2", "optax": "0.2.8", "device": "cpu", "dtype": "float32"},
+    "reference": {"versions": {"torch": "2.13.0+cpu"}, "device": "cpu", "dtype": "float32"},
+    "candidate": {"versions": {"jax": "0.10.2", "optax": "0.2.8"}, "device": "cpu", "dtype": "float32"},
 }
 REPRODUCTION = """from jaxgrad import parity
 from port import parity_case
