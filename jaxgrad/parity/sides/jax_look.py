@@ -39,7 +39,7 @@ class Look:
 
     def _look(self, state: TrainState, batch: Any) -> dict[str, dict[str, Any]]:
         parts, update = self.parts, self.parts.update
-        loss = _Watched(parts.loss.fn, parts.loss.carried, parts.loss.has_mode, parts.loss.names, self)
+        loss = _Watched(**vars(parts.loss), look=self)
         held = state.params, batch, state.buffers, state.generator
         if parts.accumulate == 1:
             computed = gradient(loss, *held, update.scale(state))
