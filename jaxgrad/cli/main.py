@@ -95,7 +95,7 @@ class _Parser(argparse.ArgumentParser):
 class _Command(_Parser):
     """The parser of one sub-command; its module is imported when it is chosen, so that the others cost nothing."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None, **more: Any) -> Any:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None, **more: Any) -> Any:
         importlib.import_module(f"jaxgrad.cli.{self.prog.split()[-1]}").declare(self)
         self.description = (self.description or "").replace("``", "")
         return super().parse_known_args(args, namespace, **more)

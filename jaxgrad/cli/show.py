@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from jaxgrad.cli._addresses import described, find, in_full, suggestions
-from jaxgrad.cli._differences import DIFFERENCES, NOWHERE_ELSE, SAME, canonical
+from jaxgrad.cli._differences import DIFFERENCES, NOWHERE_ELSE, SAME, Difference, Same, canonical
 
 _EXAMPLES = """examples:
   jaxgrad show torch.optim.AdamW
@@ -47,7 +47,8 @@ def describe(name: str) -> list[dict[str, Any]]:
     >>> [each["torch"] for each in describe("optax.rmsprop")]
     ['torch.optim.RMSprop']
     """
-    twins = [each.torch for each in (*DIFFERENCES, *SAME) if _is_among(name, each.others)]
+    known: tuple[Difference | Same, ...] = (*DIFFERENCES, *SAME)
+    twins = [each.torch for each in known if _is_among(name, each.others)]
     if twins:
         return [_of_torch(each) for each in dict.fromkeys(twins)]
     return [_of_torch(name)]

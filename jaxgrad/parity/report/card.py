@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jaxgrad.parity.report.parts import TensorDistance
-from jaxgrad.parity.report.words import apart, element, full_name, number, who
+from jaxgrad.parity.report.words import apart, distance_of, element, full_name, number, who
 
 if TYPE_CHECKING:
     from jaxgrad.parity.report.model import Report
@@ -39,18 +38,10 @@ def lines(report: "Report") -> list[tuple[str, str]]:
     return [(label, text) for label, text in found if text]
 
 
-def distance_of_first(report: "Report") -> TensorDistance | None:
-    """The distances of the tensor where the first divergence is; None where it was not judged among the others."""
-    first = report.first
-    if first is None:
-        return None
-    same = (e for e in report.distances if (e.step, e.phase, e.tensor) == (first.step, first.phase, first.tensor))
-    return next(same, None)
-
-
 def _distance(report: "Report") -> str:
     """In every unit that is known."""
-    first, found = report.first, distance_of_first(report)
+    first = report.first
+    found = distance_of(report, first) if first else None
     said = [] if first is None or first.ratio is None else [f"{number(first.ratio)} times {who(report)}'s rounding"]
     if found is not None:
         said += [f"{number(found.relative)} of the tensor"] if found.relative is not None else []

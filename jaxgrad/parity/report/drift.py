@@ -70,7 +70,7 @@ def figure(distances: Sequence[TensorDistance], bound: float, first: int | None)
     values = [ratio for found in series.values() for ratio in found.values() if 0 < ratio < math.inf]
     low = _exponent(min([*values, 0.1]), math.floor)
     high = max(_exponent(max([*values, 10 * bound]), math.ceil), low + 1)
-    low = max(low, high - 12, -3)
+    low = max(low, -3)
 
     def x(step: float) -> float:
         return round(LEFT + (step - steps[0]) / (steps[-1] - steps[0]) * (WIDTH - LEFT - RIGHT), 1)

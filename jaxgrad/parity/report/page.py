@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jaxgrad._core.optional import require
 from jaxgrad.parity.report import card, drift, grid
 from jaxgrad.parity.report.parts import TensorDistance
-from jaxgrad.parity.report.words import apart, element, full_name, happened, number, who
+from jaxgrad.parity.report.words import apart, distance_of, element, full_name, happened, number, who
 from jaxgrad.serialization.atomic import replacing
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _view(report: "Report") -> dict[str, Any]:
         "place": full_name(first.phase, first.tensor) if first else "",
         "values": apart(first.reference, first.candidate) if first else ("", ""),
         "sources": _sources(report),
-        "found": card.distance_of_first(report),
+        "found": distance_of(report, first) if first else None,
         "counterfactual": card.counterfactual(report),
         "columns": grid.phases(report.distances),
         "rows": grid.rows(report.distances),

@@ -7,6 +7,9 @@ from jaxgrad.parity.report.parts import Divergence, TensorDistance, Value
 if TYPE_CHECKING:
     from jaxgrad.parity.report.model import Report
 
+_FAR = 1e5
+"""From here on a multiple of the rounding tells less than the relative distance."""
+
 
 def sentence(report: "Report") -> str:
     """The verdict of a report, in one sentence without a full stop.
@@ -22,7 +25,28 @@ def sentence(report: "Report") -> str:
         return _equal(report) if report.ok else "Not equal"
     before = f"Equal through step {first.step - 1}; at step {first.step}" if first.step else "At step 0, the first,"
     because = f", because {report.cause.sentence}" if report.cause else ""
-    return f"{before} `{full_name(first.phase, first.tensor)}` {happened(first, who(report))}{because}"
+    return f"{before} `{full_name(first.phase, first.tensor)}` {_happened_first(report, first)}{because}"
+
+
+def _happened_first(report: "Report", first: Divergence) -> str:
+    """As ``happened``; where the multiple of the rounding is beyond imagination, with the size beside it."""
+    said, found = happened(first, who(report)), distance_of(report, first)
+    if (
+        first.kind != "differs"
+        or found is None
+        or found.relative is None
+        or not _FAR < (first.ratio or 0.0) < float("inf")
+    ):
+        return said
+    doubles = " in float64" if report.noise.get("decided_by") == "float64" else ""
+    times = f"{number(first.ratio)} times {who(report)}'s own rounding{doubles}"
+    return f"differs by {number(found.relative)} of its size, {times}"
+
+
+def distance_of(report: "Report", first: Divergence) -> TensorDistance | None:
+    """The distances of the tensor where a divergence is; None where it was not judged among the others."""
+    same = (e for e in report.distances if (e.step, e.phase, e.tensor) == (first.step, first.phase, first.tensor))
+    return next(same, None)
 
 
 def _equal(report: "Report") -> str:
