@@ -2,6 +2,7 @@
 
 - ``from_torch``, ``from_jax``: a training step of either library as a side of a comparison
 - ``compare``: run both; where do they part first, how badly, and why?
+- ``record``, ``compare_records``: the same with runs that were made elsewhere or before
 
 - ``measure``: distances per tensor, relative to the distance moved, and float32 noise ratios
 - ``claim``: exact, relative or noise, and the verdict on it
@@ -15,8 +16,9 @@ from jaxgrad.parity.case import Case
 from jaxgrad.parity.claim import Claim, Exact, Info, Noise, Relative, Verdict
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.compare import compare
+from jaxgrad.parity.comparison.records import compare_records, record
 from jaxgrad.parity.measure import Distance, distance, distances, noise_ratio, noise_ratios
-from jaxgrad.parity.record.model import PHASES
+from jaxgrad.parity.record.model import PHASES, Recording, StepRecord
 from jaxgrad.parity.report import Report
 from jaxgrad.parity.run import Outcome, run_case
 from jaxgrad.parity.sides.jax_side import from_jax
@@ -31,16 +33,20 @@ __all__ = [
     "Info",
     "Noise",
     "Outcome",
+    "Recording",
     "Relative",
     "Report",
+    "StepRecord",
     "Verdict",
     "compare",
+    "compare_records",
     "distance",
     "distances",
     "from_jax",
     "from_torch",
     "noise_ratio",
     "noise_ratios",
+    "record",
     "run_case",
 ]
 

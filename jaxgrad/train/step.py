@@ -20,8 +20,8 @@ from jaxgrad.train.gradient import accumulated, gradient
 from jaxgrad.train.loss import Loss
 from jaxgrad.train.mesh import replicas_of
 from jaxgrad.train.parallel import Replicas
-from jaxgrad.train.sharding import on_mesh, shard_batch
 from jaxgrad.train.parts import Parts
+from jaxgrad.train.sharding import on_mesh, shard_batch
 from jaxgrad.train.state import TrainState
 from jaxgrad.train.update import Update
 

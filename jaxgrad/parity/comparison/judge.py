@@ -1,14 +1,14 @@
 """What the distances of a step mean: equal, within rounding, or different."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.measure import Measured, measure
-from jaxgrad.parity.record.model import PHASES, StepRecord, Tensors, in_backward_order
+from jaxgrad.parity.record.model import PHASES, Spread, StepRecord, Tensors, in_backward_order
 from jaxgrad.parity.report import TensorDistance
 
 _LOOSE_DTYPES = {"inputs", "lr", "scaler", "generator", "optimizer"}
@@ -23,14 +23,14 @@ class Lane:
         reference: the reference's step.
         candidate: the candidate's.
         centre: the reference in float64, or itself.
-        runs: the reference's step in its other runs.
+        noise: how far the reference's own runs are from the centre.
         start: phase -> tensors before step 0, of the reference (of ``lr``, at step 0).
     """
 
     reference: StepRecord
     candidate: StepRecord
     centre: StepRecord
-    runs: tuple[StepRecord, ...] = ()
+    noise: Spread = field(default_factory=dict)
     start: Mapping[str, Tensors] | None = None
 
     def measure(self, phase: str, names: Sequence[str], floor: Mapping[str, float] | None = None) -> Measured:
@@ -39,8 +39,7 @@ class Lane:
         start = (self.start or {}).get(phase) if phase in ("params", "buffers", "lr") else None
         if phase == "lr" and start:  # a lr that has died away need not be right
             floor = {name: float(np.abs(value)) * 2.0**-52 for name, value in start.items()}
-        runs = [self.reference[phase], *(run[phase] for run in self.runs)]
-        return measure(*(side[phase] for side in sides), runs, names, start, floor)
+        return measure(*(side[phase] for side in sides), names, self.noise.get(phase, {}), start, floor)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ half a unit in the last place of the tensor.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from jaxgrad.parity.record.model import Tensors
+from jaxgrad.parity.record.model import PHASES, StepRecord, Tensors
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def measure(
     candidate: Tensors,
     reference: Tensors,
     centre: Tensors,
-    runs: Sequence[Tensors],
     names: Sequence[str],
+    noise: Mapping[str, tuple[float, float]],
     start: Tensors | None = None,
     floor: Mapping[str, float] | None = None,
 ) -> Measured:
@@ -57,8 +58,8 @@ def measure(
         candidate: what is judged.
         reference: what it is compared with.
         centre: the reference in float64, or the reference where there is no such run.
-        runs: the reference's own runs, the reference among them; one that lacks a tensor does not count.
         names: of the tensors.
+        noise: of ``spread``.
         start: where they began, for the distance moved.
         floor: a least noise of some tensors, absolute.
 
@@ -77,16 +78,11 @@ def measure(
         size, tallest = _norm(np.where(counts, t, 0.0), starts), _most(np.where(counts, t, 0.0), starts)
         last = np.array([_last_place(candidate[name], reference[name]) for name in names])
         half = np.where(sizes == 1, last, last / 2)
-        noise, highest = half * size, half * tallest
-        for run in runs:
-            own = _flat([run[name] for name in names]) if all(_fits(run, reference, name) for name in names) else None
-            if own is not None:
-                e = np.where(counts & np.isfinite(own), own - t, 0.0)
-                noise, highest = np.maximum(noise, _norm(e, starts)), np.maximum(highest, _most(e, starts))
-        if floor:
-            least = np.array([floor.get(name, 0.0) for name in names])
-            noise, highest = np.maximum(noise, least), np.maximum(highest, least)
-        by_norm, by_element = _over(norm, noise), _over(most, highest)
+        known = [noise.get(name, (0.0, 0.0)) for name in names]
+        least = np.array([(floor or {}).get(name, 0.0) for name in names])
+        usual = np.maximum.reduce([half * size, [norm for norm, _ in known], least])
+        highest = np.maximum.reduce([half * tallest, [most for _, most in known], least])
+        by_norm, by_element = _over(norm, usual), _over(most, highest)
         gap = np.where(same, 0.0, np.where(odd, np.inf, np.abs(c - r)))
         moved = np.full(len(names), np.nan)
         if start is not None and all(name in start for name in names):
@@ -99,10 +95,49 @@ def measure(
             np.maximum.reduceat(np.where(odd, 0.0, gap), starts),
             _over(norm, size),
             moved,
-            np.where(by_norm >= by_element, noise, highest),
+            np.where(by_norm >= by_element, usual, highest),
             np.maximum(by_norm, by_element),
             _worst(np.where(odd, np.inf, np.where(same, -1.0, np.maximum(gap, np.abs(d)))), starts, sizes),
         )
+
+
+def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]) -> dict[str, Any]:
+    """How far a reference's own runs are from the centre, and the reference itself; the largest of each.
+
+    Args:
+        reference: as it is.
+        centre: in float64, or as it is.
+        runs: from perturbed starts.
+
+    Returns:
+        A ``Spread``.
+
+    >>> one, other = (StepRecord(0, {"loss": {"loss": np.array(x)}}) for x in (1.0, 1.5))
+    >>> spread(one, one, [other])
+    {'loss': {'loss': (0.5, 0.5)}}
+    """
+    found: dict[str, Any] = {}
+    for phase in reference:
+        own = [reference[phase], *(run[phase] for run in runs)]
+        names = [name for name, array in centre[phase].items() if _counts(array)]
+        names = [name for name in names if all(_fits(run, centre[phase], name) for run in own)]
+        if not names or phase not in PHASES:
+            continue
+        sizes = np.array([_size(centre[phase][name]) for name in names])
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+        t = _flat([centre[phase][name] for name in names])
+        norms, most = np.zeros(len(names)), np.zeros(len(names))
+        for run in own:
+            with np.errstate(all="ignore"):
+                d = _flat([run[name] for name in names]) - t
+                d = np.where(np.isfinite(d), d, 0.0)
+                norms, most = np.maximum(norms, _norm(d, starts)), np.maximum(most, _most(d, starts))
+        found[phase] = dict(zip(names, zip(norms.tolist(), most.tolist(), strict=True), strict=True))
+    return found
+
+
+def _counts(array: np.ndarray) -> bool:
+    return array.size > 0 and array.dtype.kind not in "iub"
 
 
 def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:

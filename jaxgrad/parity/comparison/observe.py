@@ -1,12 +1,13 @@
 """The runs that a verdict needs, made in step: a side as it is, in float64, and from perturbed starts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from jaxgrad.parity.comparison.measure import spread
 from jaxgrad.parity.comparison.naming import Naming
-from jaxgrad.parity.record.model import StepRecord, Tensors
+from jaxgrad.parity.record.model import Spread, StepRecord, Tensors
 from jaxgrad.parity.sides.side import Run, Side
 
 _DOUBLE_MEMBERS = 2
@@ -19,14 +20,14 @@ class Observation:
     Attributes:
         own: as it is.
         doubles: in float64, from the same numbers; None where it cannot be run so.
-        runs: as it is, from perturbed starts.
-        double_runs: in float64, from perturbed starts.
+        noise: how far its runs from perturbed starts, and itself, are from its float64 run.
+        double_noise: how far its float64 runs from perturbed starts are from that.
     """
 
     own: StepRecord
     doubles: StepRecord | None = None
-    runs: tuple[StepRecord, ...] = ()
-    double_runs: tuple[StepRecord, ...] = ()
+    noise: Spread = field(default_factory=dict)
+    double_noise: Spread = field(default_factory=dict)
 
 
 class Observer:
@@ -40,7 +41,7 @@ class Observer:
 
     Attributes:
         run: the side as it is.
-        naming: how its records become the reference's; None for the reference.
+        naming: how the reference's values become its own; None for the reference.
         why_not: what stood against the run in float64; empty if nothing did.
     """
 
@@ -63,18 +64,18 @@ class Observer:
         doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
         own = self.run.step(batch)
         if self.afresh:
-            return Observation(own, doubles)
-        return self._with_members(Observation(own, doubles), batch)
+            return _observed(own, doubles)
+        return self._with_members(own, doubles, batch)
 
-    def named(self, observation: Observation, reference: Observation) -> Observation:
-        """The observation under the reference's names."""
-        if self.naming is None:
-            return observation
-        own = self.naming.record(observation.own, reference.own)
-        doubles = observation.doubles
-        if doubles is not None:
-            doubles = self.naming.record(doubles, reference.doubles or reference.own)
-        return replace(observation, own=own, doubles=doubles)
+    def alone(self, batch: Any) -> Observation:
+        """One step of a side that is only to be judged."""
+        doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
+        return Observation(self.run.step(batch), doubles)
+
+    def is_pure(self) -> bool:
+        """Whether the float64 run computes in float64 throughout, as far as the side can tell."""
+        asked: Any = getattr(self.doubles, "is_pure", None)
+        return True if asked is None else bool(asked())
 
     def restore(self, values: Mapping[str, Tensors], *, own: bool = True) -> None:
         """Begin the next step from these values."""
@@ -92,19 +93,18 @@ class Observer:
             for seed, run in enumerate(runs):
                 run.set_settings(settings)
                 run.restore(values, perturbed=seed)
-        return self._with_members(observation, batch)
+        return self._with_members(observation.own, observation.doubles, batch)
 
     def _own(self, values: Mapping[str, Tensors], run: Run) -> Mapping[str, Tensors]:
         if self.naming is None or getattr(self._side, "set_state", None) is not None:
             return values
         return self.naming.own(values, run.initial())
 
-    def _with_members(self, observation: Observation, batch: Any) -> Observation:
+    def _with_members(self, own: StepRecord, doubles: StepRecord | None, batch: Any) -> Observation:
         double_runs: Any = ()
         if self.double_members:
             double_runs = self._attempt(lambda: tuple(run.step(batch) for run in self.double_members)) or ()
-        runs = tuple(run.step(batch) for run in self.members)
-        return replace(observation, runs=runs, double_runs=double_runs)
+        return _observed(own, doubles, tuple(run.step(batch) for run in self.members), double_runs)
 
     def _start_members(self) -> None:
         self.members = [self._side.start(perturbed=seed) for seed in range(self._count)]
@@ -120,3 +120,9 @@ class Observer:
             self.doubles, self.double_members = None, []
             self.why_not = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             return None
+
+
+def _observed(own: StepRecord, doubles: StepRecord | None, runs: Any = (), double_runs: Any = ()) -> Observation:
+    """A step with what its other runs say of its rounding; they themselves are not kept."""
+    noise = spread(own, doubles or own, runs)
+    return Observation(own, doubles, noise, {} if doubles is None else spread(doubles, doubles, double_runs))

@@ -108,6 +108,10 @@ class Draw:
     after: int
 
 
+Spread: TypeAlias = Mapping[str, Mapping[str, tuple[float, float]]]
+"""Phase -> tensor -> how far the reference's own runs are from its centre: Euclidean norm, largest element."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """A run: how it began, its steps, and what kind of run it was.
@@ -120,6 +124,8 @@ class Recording:
             torch's names of options; ``modules``: ``{path: {"class": "Conv2d", "options": {"stride": [1, 1]}}}``;
             ``tied``: lists of names of one parameter; ``clip``, ``accumulate``, ``scheduler``, ``versions``,
             ``device``, ``dtype``; ``source``: ``{path or tensor: "file.py:123 line of code"}``.
+        float64: the same run in double precision, from the same numbers; None where it was not made.
+        noise: of each step, the spread of the reference's own runs; empty for a side that is only to be judged.
 
     >>> run = Recording({}, [StepRecord(0, {}), StepRecord(1, {})], {"dtype": "float32"})
     >>> run.at(1).step, run.at(7)
@@ -129,6 +135,8 @@ class Recording:
     initial: Mapping[str, Tensors] = field(default_factory=dict)
     steps: Sequence[StepRecord] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    float64: "Recording | None" = None
+    noise: Sequence[Spread] = ()
 
     def at(self, step: int) -> StepRecord | None:
         """The record of a step, or None if there is none."""
