@@ -55,8 +55,8 @@ def compare(
     ...     return F.mse_loss(F.linear(x, params["weight"], params["bias"]), y)
     >>> tx = optim.SGD(0.1)
     >>> candidate = parity.from_jax(train.make_train_step(loss_fn, tx), train.init_state(params, tx))
-    >>> parity.compare(reference, candidate, [(np.ones((4, 2)), np.ones((4, 1)))] * 3).sentence
-    'Equal through all 3 steps'
+    >>> parity.compare(reference, candidate, [(np.ones((4, 2)), np.ones((4, 1)))] * 3).ok
+    True
     """
     if mode not in ("free", "single"):
         raise ValueError(explain(f"{mode!r} is not a mode", expected='"free" or "single"'))
@@ -67,7 +67,7 @@ def compare(
     starts, metas = (one.run.initial(), other.run.initial()), (one.run.meta, other.run.meta)
     verdict = Verdict(starts, metas, getattr(candidate, "names", None), mode, made, other.is_pure)
     other.naming = verdict.naming
-    before: Any = starts[0]
+    before: Mapping[str, Tensors] = starts[0]
     for batch in batches:
         if mode == "free":
             pair = _step(one, other, verdict, batch)
@@ -79,7 +79,7 @@ def compare(
 
 
 def _step(one: Observer, other: Observer, verdict: Verdict, batch: Any) -> tuple[Observation, Observation]:
-    made = one.step(batch)
+    made = verdict.reference(one.step(batch))
     return made, verdict.named(other.alone(batch), made)
 
 
@@ -93,7 +93,7 @@ def _single_step(
     made, judged = _step(one, other, verdict, batch)
     found = verdict.judged(made, judged)
     if not all(each.ok for each in found):
-        made = one.perturbed(made, batch, before, settings)
+        made = verdict.reference(one.perturbed(made, batch, before, settings))
         found = verdict.judged(made, judged)
     verdict.add(made, judged, found)
     return made, judged

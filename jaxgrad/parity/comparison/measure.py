@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from jaxgrad.parity.record.model import PHASES, StepRecord, Tensors
+from jaxgrad.parity.record.model import PHASES, STATE, StepRecord, Tensors
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]
         own = [reference[phase], *(run[phase] for run in runs)]
         names = [name for name, array in centre[phase].items() if _counts(array)]
         names = [name for name in names if all(_fits(run, centre[phase], name) for run in own)]
-        if not names or phase not in PHASES:
+        if not names or phase not in (*PHASES, STATE):
             continue
         sizes = np.array([_size(centre[phase][name]) for name in names])
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)

@@ -113,7 +113,7 @@ def compare_records(
     starts, metas = (one.initial, other.initial), (one.meta, other.meta)
     verdict = Verdict(starts, metas, said, "free", bounds or Bounds(), lambda: pure)
     for step in range(min(len(one.steps), len(other.steps))):
-        made = _observation(one, step)
+        made = verdict.reference(_observation(one, step))
         judged = verdict.named(_observation(other, step), made)
         verdict.add(made, judged, verdict.judged(made, judged))
     why_not = {"reference": one.meta.get("not_in_float64", ""), "candidate": other.meta.get("not_in_float64", "")}

@@ -48,6 +48,7 @@ class Verdict:
         pure: Callable[[], bool],
     ):
         self.mode, self.bounds, self.metas = mode, bounds, metas
+        starts = as_params(starts[0]), starts[1]
         kind = str(metas[0].get("optimizer", {}).get("class", ""))
         self.naming = Naming(starts[0], starts[1], names, kind)
         self._starts = dict(starts[0]), self.naming.initial()
@@ -69,6 +70,14 @@ class Verdict:
         if doubles is not None:
             doubles = self.naming.record(doubles, one.doubles or one.own)
         return replace(other, own=self.naming.record(other.own, one.own), doubles=doubles)
+
+    def reference(self, one: Observation) -> Observation:
+        """A reference's step; the arrays in the state of one that is a function are its parameters."""
+        if STATE not in one.own:
+            return one
+        doubles = None if one.doubles is None else replace(one.doubles, phases=as_params(one.doubles.phases))
+        noises = (as_params(noise) for noise in (one.noise, one.double_noise))
+        return Observation(replace(one.own, phases=as_params(one.own.phases)), doubles, *noises)
 
     def judged(self, one: Observation, other: Observation) -> list[TensorDistance]:
         """The distances of a step; nothing is kept."""
@@ -153,6 +162,15 @@ class Verdict:
         except Exception as error:  # a rule that stumbles must not cost the report, which says so
             self._stumbled = f"{type(error).__name__}: {error}"
             return None
+
+
+def as_params(phases: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a state as parameters, where no others are known."""
+    return {
+        "params" if key == STATE else key: each
+        for key, each in phases.items()
+        if key != STATE or "params" not in phases
+    }
 
 
 def environment(meta: Mapping[str, Any]) -> dict[str, Any]:
