@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad import func, nn, optim, random, train
+from jaxgrad import amp, func, nn, optim, random, train
 from jaxgrad.nn import functional as F
+from jaxgrad.optim import swa_utils
 
 REPLICAS, ROWS, STEPS = 8, 3, 4
 
@@ -23,7 +24,7 @@ CASES = {
     "data, accumulated, own streams": {"axes": {"data": 8}, "accumulate": 2, "streams": True},
     "data, synchronised": {"axes": {"data": 8}, "sync": True},
     "fsdp": {"axes": {"fsdp": 8}, "optimizer": "AdamW", "clip": 0.05},
-    "both": {"axes": {"data": 2, "fsdp": 4}, "optimizer": "AdamW", "streams": True, "accumulate": 2},
+    "both": {"axes": {"data": 2, "fsdp": 4}, "optimizer": "AdamW", "streams": True, "accumulate": 2, "all": True},
 }
 
 
@@ -58,7 +59,7 @@ def largest(state):
     return max(held.values())
 
 
-def run(axes, clip=None, streams=False, accumulate=1, sync=False, optimizer_name="SGD"):
+def run(axes, clip=None, streams=False, accumulate=1, sync=False, optimizer_name="SGD", **everything):
     mesh = jax.make_mesh(tuple(axes.values()), tuple(axes))
     rngs = nn.Rngs(random.manual_seed(0))
     model = nn.Sequential(*layers(nn, rngs=rngs))
@@ -70,14 +71,22 @@ def run(axes, clip=None, streams=False, accumulate=1, sync=False, optimizer_name
     generator = rngs.generator
     if streams:
         generator = train.per_replica([random.manual_seed(10 + rank) for rank in range(REPLICAS)])
-    state = train.init_state(params, tx, buffers=buffers, generator=generator)
+    held = {}
+    if everything:
+        average = swa_utils.AveragedModel(params, avg_fn=swa_utils.get_ema_avg_fn(0.9))
+        scaler = amp.GradScaler(init_scale=1024.0, growth_interval=2)
+        held = {"schedule": optim.lr_scheduler.CosineAnnealingLR(0.05, T_max=6), "average": average, "scaler": scaler}
+    state = train.init_state(params, tx, buffers=buffers, generator=generator, **held)
     loss_fn = train.supervised(model, F.cross_entropy)
-    step = train.make_train_step(loss_fn, tx, accumulate=accumulate, clip_grad_norm=clip, mesh=mesh)
+    step = train.make_train_step(loss_fn, tx, accumulate=accumulate, clip_grad_norm=clip, mesh=mesh, **held)
     fresh, found = state, {}
     for i, (x, y) in enumerate(zip(*data(accumulate), strict=True)):
         state, metrics = step(state, (x, y))
         found |= {f"{i}/{name}": np.array(value) for name, value in {**state.params, **state.buffers}.items()}
         found[f"{i}/loss"] = metrics["loss"]
+        if everything:
+            found |= {f"{i}/average.{name}": np.array(value) for name, value in state.average.module.items()}
+            found |= {f"{i}/lr": optim.get_lr(state)[0], f"{i}/scale": np.array(state.scaler.scale)}
     found["fresh"] = fresh.params["0.weight"]  # it was not taken over
     first = jax.tree.map(lambda leaf: leaf[0], state.generator) if streams else state.generator
     last = jax.tree.map(lambda leaf: leaf[-1], state.generator) if streams else state.generator

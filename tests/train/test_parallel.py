@@ -26,13 +26,17 @@ def on_eight_devices(tmp_path_factory):
         return dict(found)
 
 
-def in_torch(optimizer_name="SGD", clip=None, streams=False, accumulate=1, sync=False, **_):
+def in_torch(optimizer_name="SGD", clip=None, streams=False, accumulate=1, sync=False, **case):
     """Replicas one after the other: each its rows and stream; replica 0's buffers, and the mean of the gradients."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(*layers(torch.nn)).double()
     common = torch.get_rng_state()
     stream = [torch.Generator().manual_seed(10 + r).get_state() if streams else common for r in range(REPLICAS)]
     tx = optimizer(torch.optim, optimizer_name, model.parameters())
+    everything = "all" in case
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(tx, T_max=6) if everything else None
+    average = torch.optim.swa_utils.AveragedModel(model, avg_fn=torch.optim.swa_utils.get_ema_avg_fn(0.9))
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2, enabled=everything)
     buffers = dict(model.named_buffers())
     count, rows = (1, REPLICAS * ROWS) if sync else (REPLICAS, ROWS)
     seen = []
@@ -48,7 +52,7 @@ def in_torch(optimizer_name="SGD", clip=None, streams=False, accumulate=1, sync=
                 mine = slice(r * rows, (r + 1) * rows)
                 out = synchronised(model, x) if sync else model(x[mine])
                 loss = torch.nn.functional.cross_entropy(out, y[mine]) / accumulate
-                (loss / count).backward()
+                scaler.scale(loss / count).backward()
                 total += loss.item() / count
             stream[r] = torch.get_rng_state()
             if r == 0:
@@ -57,8 +61,16 @@ def in_torch(optimizer_name="SGD", clip=None, streams=False, accumulate=1, sync=
             value.copy_(after[name])
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-        tx.step()
+        scaler.step(tx)
+        scaler.update()
+        average.update_parameters(model)
         seen.append({"loss": total, **{name: value.numpy().copy() for name, value in model.state_dict().items()}})
+        if everything:
+            schedule.step()
+            averages = {
+                f"average.{name}": value.numpy(force=True).copy() for name, value in average.module.named_parameters()
+            }
+            seen[-1] |= averages | {"lr": tx.param_groups[0]["lr"], "scale": scaler.get_scale()}
     return seen, stream
 
 
