@@ -15,7 +15,7 @@ from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.optional import require
 from jaxgrad.serialization import SerializationError
 from jaxgrad.serialization._packed import is_spread, named, pack, read_record, unpack
-from jaxgrad.train.seal import check_seal, seal
+from jaxgrad.train.seal import Unfinished, check_seal, is_sealed, seal
 from jaxgrad.train.state import TrainState
 
 
@@ -145,36 +145,33 @@ class Checkpoints:
                 the arrays go. For a step with ``mesh=`` give it ``train.shard(...)``'s.
 
         Returns:
-            The step, the state, the loader's position and the meta; None if there is no checkpoint.
+            The step, the state, the loader's position and the meta; None if there is no checkpoint, or none that was
+            finished.
 
         Warns:
-            RuntimeWarning: a checkpoint is damaged, and the one before is used.
+            RuntimeWarning: a checkpoint is damaged or was not finished, and the one before is used.
 
         Raises:
             SerializationError: all are damaged.
             RuntimeError: "Error(s) in loading state": it is of another model, optimizer or other options.
         """
-        steps = self.steps()
-        damages = []
-        for step in reversed(steps):
+        found, passed = None, {}
+        for step in reversed(self.steps()):
             try:
                 found = self._read(step, like)
+                break
             except SerializationError as error:
-                damages.append(f"step {step}: {str(error).splitlines()[0]}")
-                continue
-            if damages:
-                sentence = f"a damaged checkpoint: going on from step {step} instead"
-                warnings.warn(explain(sentence, got="; ".join(damages)), RuntimeWarning, stacklevel=2)
+                passed[step] = error
+        if not passed:
             return found
-        if damages:
-            raise SerializationError(
-                explain(
-                    f"no checkpoint in {self.folder} is whole",
-                    got="; ".join(damages),
-                    remedy="begin anew in another folder",
-                )
-            )
-        return None
+        told = "; ".join(f"step {step}: {str(error).splitlines()[0]}" for step, error in passed.items())
+        if found is None and not all(isinstance(error, Unfinished) for error in passed.values()):
+            sentence = f"no checkpoint in {self.folder} is whole"
+            raise SerializationError(explain(sentence, got=told, remedy="begin anew in another folder"))
+        instead = "from the beginning" if found is None else f"from step {found.step} instead"
+        sentence = f"a checkpoint is damaged or was not finished: going on {instead}"
+        warnings.warn(explain(sentence, got=told), RuntimeWarning, stacklevel=2)
+        return found
 
     def wait(self) -> None:
         """Until what was begun is on the disk; raises what went wrong there."""
@@ -207,7 +204,8 @@ class Checkpoints:
         self._manager.save(step, args=args.Composite(state=state_args, record=record_args), force=True)
         if jax.process_index() == 0:
             seal(self._at(step))
-        for old in sorted(self._manager.all_steps())[: -self.keep]:
+        own = sorted(each for each in self._manager.all_steps() if is_sealed(self._at(each)))  # no one else's
+        for old in own[: -self.keep]:
             self._manager.delete(old)
 
     def _read(self, step: int, like: TrainState) -> Restored:

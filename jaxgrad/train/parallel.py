@@ -6,7 +6,7 @@ Torch's ``DistributedDataParallel``, written down. With N replicas, each with it
 
 - A replica sees its rows alone. ``nn.BatchNorm`` takes their statistics, and the buffers that go on are replica 0's,
   as torch broadcasts them before every forward; ``nn.SyncBatchNorm(process_group=mesh.axis_names)`` takes all rows'.
-- The replicas talk once a step: with accumulation each adds up its micro-batches first (``no_sync()``).
+- With "data" the replicas talk once a step: with accumulation each adds up its micro-batches first (``no_sync()``).
 - Where parameters are split ("fsdp"), a replica gathers them for its forward and backward; the derivative of gathering
   is to add up and scatter, so that each is left with its share of the mean and no other.
 """

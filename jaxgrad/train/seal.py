@@ -11,6 +11,15 @@ from jaxgrad.serialization.errors import SerializationError
 SEAL = "jaxgrad.sums"
 
 
+class Unfinished(SerializationError):
+    """A folder without checksums: whoever wrote it was interrupted."""
+
+
+def is_sealed(folder: str) -> bool:
+    """Whether the folder was finished."""
+    return os.path.exists(os.path.join(folder, SEAL))
+
+
 def seal(folder: str) -> None:
     """Have all files on the disk, and then their checksums: a folder without those was not finished."""
     sums = {name: checksum(os.path.join(folder, name)) for name in _files(folder)}
@@ -26,8 +35,11 @@ def check_seal(folder: str) -> None:
     """Raise unless every file is what it was.
 
     Raises:
-        SerializationError: one is not, or the folder was not finished.
+        Unfinished: the folder was not finished.
+        SerializationError: a file is damaged or missing.
     """
+    if not is_sealed(folder):
+        raise Unfinished("it was not finished")
     try:
         with open(os.path.join(folder, SEAL)) as file:
             sums = json.load(file)
@@ -35,9 +47,7 @@ def check_seal(folder: str) -> None:
             if checksum(os.path.join(folder, name)) != wanted:
                 raise SerializationError(f"the file {name} is damaged")
     except FileNotFoundError as error:
-        missing = os.path.relpath(error.filename, folder)
-        sentence = "it was not finished" if missing == SEAL else f"the file {missing} is missing"
-        raise SerializationError(sentence) from None
+        raise SerializationError(f"the file {os.path.relpath(error.filename, folder)} is missing") from None
     except (OSError, ValueError, AttributeError) as error:
         raise SerializationError(f"its checksums cannot be read ({type(error).__name__})") from error
 

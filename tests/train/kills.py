@@ -2,7 +2,7 @@
 
     python -m tests.train.kills [--kills 100] [--seed 0]
 
-kills (SIGKILL) a training process at random moments, many of them in the middle of a save, and starts it anew each
+kills (SIGKILL) a training process at random moments, some of them in the middle of a save, and starts it anew each
 time; at the end every loss that any of the processes reported, and the final state, are compared with those of a
 process that nobody disturbed. ``test_checkpoint.py`` does it in short.
 """
@@ -85,14 +85,15 @@ def disturbed(folder, epochs, kills, seed):
     command = [sys.executable, "-m", "tests.train.kills", "--folder", str(folder), "--epochs", str(epochs)]
     for _ in range(kills):
         before = len(losses_in(folder))
-        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         while process.poll() is None and len(losses_in(folder)) == before:
             time.sleep(0.02)
         try:
             process.wait(moments.uniform(0.0, 0.5))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-            process.wait()
+        told = process.communicate()[1]
+        assert process.returncode == -signal.SIGKILL, f"it ended by itself:\n{told}"
         begun += any(".orbax-checkpoint-tmp" in each.name for each in Path(folder, "checkpoints").iterdir())
     subprocess.run(command, cwd=ROOT, check=True)
     return begun

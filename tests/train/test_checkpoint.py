@@ -97,7 +97,9 @@ def test_damage_is_noticed_and_the_one_before_is_used(tmp_path, two, part, how):
     for path in sorted(damaged.iterdir()) if part.endswith("/") else [damaged]:
         path.unlink() if how == "gone" else damage(path, how)
     with train.Checkpoints(tmp_path / "run") as checkpoints:
-        with pytest.warns(RuntimeWarning, match=r"(?s)a damaged checkpoint: going on from step 1 instead.*step 2: "):
+        with pytest.warns(
+            RuntimeWarning, match=r"(?s)a checkpoint is damaged or .*going on from step 1 instead.*step 2: "
+        ):
             found = checkpoints.restore(like=fresh())
     assert found.step == 1 and same(found.state, states[1]) and found.position["position"] == 1
     assert found.position["own"].tolist() == [0, 1, 2, 3, 4, 5]
@@ -130,6 +132,18 @@ def test_where_nothing_is_whole_and_where_nothing_is(tmp_path, two):
     with train.Checkpoints(tmp_path / "run") as checkpoints:
         with pytest.raises(SerializationError, match=r"(?s)no checkpoint in .* is whole.*step 2: .*step 1: "):
             checkpoints.restore(like=fresh())
+
+
+def test_killed_before_the_first_was_finished(tmp_path, two):
+    shutil.copytree(two[0], tmp_path / "run")
+    for number in "12":
+        (tmp_path / "run" / number / "jaxgrad.sums").unlink()
+    with train.Checkpoints(tmp_path / "run", keep=1) as checkpoints:
+        with pytest.warns(RuntimeWarning, match=r"(?s)not finished: going on from the beginning.*step 2: .*step 1: "):
+            assert checkpoints.restore(like=fresh()) is None
+        for number in (2, 3, 4):
+            checkpoints.save(number, fresh())
+        assert checkpoints.steps() == [1, 4]  # what has no seal may be somebody else's, and is not cleared away
 
 
 def test_another_model_is_not_a_damaged_checkpoint(two):
