@@ -54,8 +54,8 @@ def information() -> dict[str, Any]:
         "versions": {name: _version(name) for name in _PACKAGES},
         "backend": jax.default_backend(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
-        "float64": bool(jax.config.read("jax_enable_x64")),
-        "matmul_precision": jax.config.read("jax_default_matmul_precision") or "default",
+        "float64": bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
+        "matmul_precision": jax.config.jax_default_matmul_precision or "default",  # type: ignore[attr-defined]
         "missing": missing,
     }
 
