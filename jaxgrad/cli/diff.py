@@ -6,9 +6,13 @@ The noise that the candidate is judged by was recorded with the reference, so an
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxgrad.cli import _output
 from jaxgrad.cli.failure import CannotRun
+
+if TYPE_CHECKING:
+    from jaxgrad.parity import Recording
 
 _EXAMPLES = """examples:
   jaxgrad diff torch.rec jax.rec
@@ -22,7 +26,7 @@ exit status: 0 equal, 1 diverged, 2 could not run"""
 def declare(parser: argparse.ArgumentParser) -> None:
     """Say what the sub-command takes."""
     parser.description, parser.epilog = __doc__, _EXAMPLES
-    parser.add_argument("reference", metavar="REFERENCE", help="a recording of `jaxgrad record` or parity.record")
+    parser.add_argument("reference", metavar="REFERENCE", help="a recording, of jaxgrad record or of parity.record")
     parser.add_argument("candidate", metavar="CANDIDATE", help="another")
     _output.declare(parser)
     parser.set_defaults(run=run)
@@ -33,12 +37,20 @@ def run(arguments: argparse.Namespace) -> int:
     from jaxgrad import parity
 
     paths = arguments.reference, arguments.candidate
-    for path in paths:
-        if not Path(path, "header.json").is_file():
-            said = "has no header.json" if Path(path).is_dir() else "No such directory"
-            raise CannotRun(f"{path} is no recording: {said}\n  remedy:   jaxgrad record FILE --out {path}")
-    report = parity.compare_records(*paths, **_output.bounds(arguments))
+    report = parity.compare_records(*map(_read, paths), **_output.bounds(arguments))
     return _output.show(replace(report, reproduction=reproduction(*paths)), arguments)
+
+
+def _read(path: str) -> "Recording":
+    from jaxgrad.parity.record.file import read
+
+    if not Path(path, "header.json").is_file():
+        said = "has no header.json" if Path(path).is_dir() else "No such directory"
+        raise CannotRun(f"{path} is no recording: {said}\n  remedy:   jaxgrad record FILE --out {path}")
+    try:
+        return read(path)
+    except (ValueError, KeyError, AttributeError) as error:  # other JSON, or none
+        raise CannotRun(f"{path} cannot be read: {error}") from error
 
 
 def reproduction(reference: str, candidate: str) -> str:

@@ -14,6 +14,8 @@ from jaxgrad.cli.failure import CannotRun, place
 
 COMMANDS = {
     "parity": "run two training steps side by side and say where they part, and why",
+    "record": "run one side of such a comparison and write down every step",
+    "diff": "compare two recordings",
     "show": "where a name of torch is here, and what differs in optax, JAX and flax",
     "lint": "find porting traps in a training script, without running it",
     "info": "versions, devices, and what is not installed",

@@ -28,7 +28,9 @@ def test_every_command_has_help_with_examples(name, capsys):
     assert stopped.value.code == 0 and f"  jaxgrad {name}" in text and "`" not in text.split("examples:")[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["nothing"], ["lint"], ["show", "--no"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["nothing"], ["lint"], ["show", "--no"], ["parity"], ["diff", "one"], ["record", "a.py"]]
+)
 def test_a_wrong_call_is_2_and_says_where_help_is(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
