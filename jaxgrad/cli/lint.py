@@ -11,11 +11,12 @@ import textwrap
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from jaxgrad.cli._lint import Finding, lint
+from jaxgrad.cli._lint import Finding, lint, porting
 from jaxgrad.cli.failure import CannotRun
 
 _EXAMPLES = """examples:
   jaxgrad lint train.py
+  jaxgrad lint --port train_torch.py          before it is ported
   jaxgrad lint --traps-only src/*.py          without the notes
   jaxgrad lint --json train.py | jq .code
 
@@ -27,6 +28,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = __doc__, _EXAMPLES
     parser.add_argument("scripts", nargs="+", metavar="SCRIPT", help="a Python file; '-' reads standard input")
     parser.add_argument("--traps-only", action="store_true", help="leave the notes out")
+    parser.add_argument(
+        "--port", action="store_true", help="of a torch script: what differs in optax, JAX and flax, call by call"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a finding")
     parser.set_defaults(run=run)
 
@@ -35,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Lint every script; 1 if there is a trap."""
     traps = 0
     for path in arguments.scripts:
-        findings = [each for each in read(path) if each.trap or not arguments.traps_only]
+        findings = [each for each in read(path, port=arguments.port) if each.trap or not arguments.traps_only]
         traps += sum(each.trap for each in findings)
         if arguments.json:
             for each in findings:
@@ -45,14 +49,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if traps else 0
 
 
-def read(path: str) -> list[Finding]:
-    """The findings of one file.
+def read(path: str, *, port: bool = False) -> list[Finding]:
+    """The findings of one file; with ``port`` also what its torch calls differ in elsewhere.
 
     Raises:
         CannotRun: it is no file, or no Python.
     """
     try:
-        return lint(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
+        source = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        found = lint(source)
+        if port:
+            said = {(each.line, each.code) for each in found}
+            found += [each for each in porting(source) if (each.line, each.code) not in said]
+        return found
     except OSError as error:
         raise CannotRun(f"{path}: {error.strerror}") from error
     except SyntaxError as error:

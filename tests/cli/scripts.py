@@ -2,7 +2,7 @@
 
 JAX = "import jax, jax.numpy as jnp, optax, functools\nfrom flax import linen as nn, nnx\nimport equinox as eqx\n"
 TORCH = "import torch\nimport torch.nn as nn, torch.nn.functional as F\nfrom torch.optim.lr_scheduler import *\n"
-SGD = TORCH + "opt = torch.optim.SGD(p, 0.1)\n"
+SGD = TORCH + "opt = torch.optim.SGD(p, 0.1)\nother = torch.optim.SGD(model.parameters(), 0.1)\n"
 
 TRAPS = {
     "adamw-decay": [
@@ -43,14 +43,15 @@ TRAPS = {
     "instancenorm-eps": [JAX + "norm = nn.InstanceNorm()"],
     "rmsnorm-eps": [JAX + "norm = nn.RMSNorm()"],
     "rmsnorm-eps-equinox": [JAX + "norm = eqx.nn.RMSNorm(8)"],
-    "conv-padding": [JAX + "c = nn.Conv(8, (3, 3))", JAX + "c = nnx.Conv(3, 8, (3, 3), rngs=rngs)"],
-    "same-stride": [JAX + "c = nn.Conv(8, (3, 3), strides=(2, 2), padding='SAME')"],
+    "same-stride": [
+        JAX + "c = nn.Conv(8, (3, 3), strides=2)",
+        JAX + "c = nn.Conv(8, (3, 3), strides=(2, 2), padding='SAME')",
+    ],
     "pool-same-stride": [JAX + "y = nn.max_pool(x, (3, 3), strides=(2, 2), padding='SAME')"],
     "convtranspose-flip": [JAX + "c = nn.ConvTranspose(8, (3, 3), padding=1)"],
     "gru-bias": [JAX + "c = nn.GRUCell(8)"],
     "gelu-tanh": [
         JAX + "y = jax.nn.gelu(x)",
-        JAX + "y = nn.gelu(x, approximate=True)",
         JAX + "m = Mlp(activation=nn.gelu)",
         "from jax.nn import gelu\ny = gelu(x)",
         JAX + "acts = {'gelu': jax.nn.gelu}",
@@ -137,6 +138,7 @@ NOTES = {
     "warmup-zero": JAX + "s = optax.warmup_cosine_decay_schedule(0.0, 0.1, 10, 100)",
     "batchnorm-variance": JAX + "norm = nn.BatchNorm(momentum=0.9)",
     "batchnorm-fast-variance": JAX + "norm = nn.BatchNorm(momentum=0.9)",
+    "conv-padding": JAX + "c = nnx.Conv(3, 8, (3, 3), rngs=rngs)",
     "lstm-bias": JAX + "c = nn.OptimizedLSTMCell(8)",
     "init": JAX + "d = nn.Dense(8)",
     "std-biased": JAX + "y = jnp.std(x)",
@@ -197,6 +199,7 @@ for step, batch in enumerate(batches):
     + "def loss(y, t):\n  keep = t != -100\n  kept = jnp.where(keep, t, 0)\n"
     + "  each = optax.softmax_cross_entropy_with_integer_labels(y, kept)\n"
     + "  return (each * keep).sum() / keep.sum()",
+    "gelu by tanh, asked for": JAX + "y = nn.gelu(x, approximate=True)\nz = jax.image.resize(x, s, 'linear', True)",
     "gelu, asked for": JAX + "act = functools.partial(nn.gelu, approximate=False)\nm = Mlp(activation=act)",
     "keys": JAX
     + "for i, x in enumerate(xs):\n  now = jax.random.fold_in(key, i)\n  y = model.apply(v, x, rngs={'dropout': now})",
@@ -332,6 +335,19 @@ for x, y in data:
 """,
     "an environment's step": "import gym, torch\nfor t in range(9):\n  obs, *_ = env.step(action)\n  loss.backward()\n",
     "evaluated at the end": SGD + "for x in xs:\n  opt.zero_grad()\n  f(x).backward()\n  opt.step()\nmodel.eval()",
+    "names in a circle": JAX + "a = b\nb = a\na(1)\nc = c.d\nc.d(2)",
+    "a teacher": SGD + "for x in xs:\n  teacher.eval()\n  opt.zero_grad()\n  f(teacher(x)).backward()\n  opt.step()",
+    "a scheduler that waits a turn": SGD
+    + "s = StepLR(opt, 1)\nfor e in range(3):\n  if e > 0: s.step()\n  opt.zero_grad()\n  f(e).backward()\n  opt.step()",
+    "a loop turned round": SGD
+    + "for i, x in enumerate(xs):\n  if i and i % 4 == 0:\n    nn.utils.clip_grad_norm_(p, 1.0)\n    opt.step()\n"
+    + "    opt.zero_grad()\n  (f(x) / 4).backward()",
+    "the step first": SGD
+    + "for i, x in enumerate(xs):\n  if i:\n    opt.step()\n  opt.zero_grad()\n  f(x).backward()\n"
+    + "  nn.utils.clip_grad_norm_(p, 1.0)",
+    "accelerate": "import torch\nfrom accelerate import Accelerator\naccelerator = Accelerator()\n"
+    + "for batch in loader:\n  with accelerator.accumulate(model):\n    loss = model(**batch).loss\n"
+    + "    accelerator.backward(loss)\n    optimizer.step()\n    lr_scheduler.step()\n    optimizer.zero_grad()",
     "softmax for the eye": TORCH + "p = F.softmax(y, -1)\nprint(p)\nloss = F.cross_entropy(y, t)",
 }
 """What it is -> a script without a trap."""

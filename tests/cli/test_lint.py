@@ -73,6 +73,18 @@ def test_the_command(tmp_path, capsys):
     assert [(row["code"], row["line"]) for row in rows] == [("adamw-decay", 4), ("gelu-tanh", 5), ("gelu-tanh", 6)]
 
 
+def test_what_a_port_has_to_look_out_for(tmp_path, capsys):
+    (tmp_path / "t.py").write_text(
+        "import torch\nfrom torch import nn\nopt = torch.optim.RMSprop(p)\nm = f(nn.GELU(), nn.BatchNorm1d(3))\n"
+    )
+    assert main(["lint", str(tmp_path / "t.py")]) == 0 and "no trap" in capsys.readouterr().out
+    assert main(["lint", "--port", "--json", str(tmp_path / "t.py")]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = {(row["line"], row["code"]) for row in rows}
+    assert {(3, "rmsprop-eps"), (4, "gelu-tanh"), (4, "batchnorm-momentum")} <= found
+    assert not any(row["trap"] for row in rows)
+
+
 def test_notes_alone_are_no_failure(tmp_path):
     (tmp_path / "a.py").write_text(NOTES["clip-eps"])
     assert main(["lint", str(tmp_path / "a.py")]) == 0

@@ -15,7 +15,7 @@ DIFFERENCES = (
         "is the tanh approximation by default, torch the exact function",
         "up to 4.7e-4 in every value",
         "approximate=False, or jaxgrad.nn.functional.gelu",
-        (When("absent", "approximate", (True,)),),
+        (When("absent", "approximate"),),
     ),
     Difference(
         "hardtanh-kink",
@@ -162,7 +162,7 @@ DIFFERENCES = (
         "smooths before it shrinks by default, torch does not",
         "48 % of a random image halved by 'bilinear'; nothing when it grows",
         "antialias=False, or jaxgrad.nn.functional.interpolate",
-        (When("absent", "antialias", (True,)), When("is", "method", ("linear", "bilinear", "trilinear"))),
+        (When("absent", "antialias"), When("is", "method", ("linear", "bilinear", "trilinear"))),
     ),
     Difference(
         "resize-cubic",

@@ -168,7 +168,7 @@ DIFFERENCES = (
         "averages the gradients of its steps, torch's .grad adds them up",
         "a factor of the number of micro-batches, unless the torch script divides its loss by it",
         "use_grad_mean=False where the torch script does not divide the loss",
-        (When("absent", "use_grad_mean", (True,)),),
+        (When("absent", "use_grad_mean"),),
         trap=False,
     ),
 )

@@ -2,5 +2,6 @@
 
 from jaxgrad.cli._lint.finding import Finding, Rule
 from jaxgrad.cli._lint.lint import lint
+from jaxgrad.cli._lint.porting import find as porting
 
-__all__ = ["Finding", "Rule", "lint"]
+__all__ = ["Finding", "Rule", "lint", "porting"]

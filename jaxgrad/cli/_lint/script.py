@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cached_property
 from typing import Any
 
@@ -93,17 +93,21 @@ class Script:
                     found.add(node.id)
         return found
 
-    def address(self, node: ast.AST | None) -> str:
-        """The full address of what an expression names; '' if it is nothing imported."""
+    def address(self, node: ast.AST | None, through: Set[str] = frozenset()) -> str:
+        """The full address of what an expression names; '' if it is nothing imported.
+
+        Args:
+            node: a name, or a name with attributes.
+            through: names that were followed to get here, lest two that stand for each other be followed for ever.
+        """
         if isinstance(node, ast.Name):
             if node.id in self.imports:
                 return _plain(self.imports[node.id])
             values = self.assigned.get(node.id, [])
-            one = values[0] if len(values) == 1 and node.id not in self.rebound else None
-            named = isinstance(one, ast.Attribute | ast.Name) and ast.unparse(one) != node.id
-            return self.address(one) if named else ""
+            one = values[0] if len(values) == 1 and node.id not in self.rebound and node.id not in through else None
+            return self.address(one, {*through, node.id}) if isinstance(one, ast.Attribute | ast.Name) else ""
         if isinstance(node, ast.Attribute):
-            base = self.address(node.value)
+            base = self.address(node.value, through)
             return _plain(f"{base}.{node.attr}") if base else ""
         return ""
 

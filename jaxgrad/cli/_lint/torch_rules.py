@@ -86,7 +86,7 @@ def _before_step(script: Script) -> Iterator[ast.AST]:
     for node in script.nodes:
         if not isinstance(node, Loop):
             continue
-        own = [call for call in _methods(script, node, "step") if script.around(call, Loop) is node]
+        own = [call for call in _methods(script, node, "step") if script.around(call, (*Loop.__args__, ast.If)) is node]
         schedulers = [call for call in own if _is_scheduler(script, call)]
         steps = _steps(script, node)
         for call in schedulers:
@@ -131,8 +131,8 @@ def _clip_order(script: Script) -> Iterator[ast.AST]:
         here = [node for node in ast.walk(around) if isinstance(node, ast.Call)]
         backward = [node.lineno for node in here if getattr(node.func, "attr", "") == "backward"]
         steps = [step.lineno for step in _steps(script, around) if step in here]
-        late = steps and all(line < call.lineno for line in steps)
-        early = backward and steps and all(line > call.lineno for line in backward)
+        late = steps and all(line < call.lineno for line in steps) and not any(line > max(steps) for line in backward)
+        early = backward and steps and call.lineno < min(backward) and max(steps) > max(backward)
         if late or early:
             yield call
 
@@ -176,8 +176,14 @@ def _eval_for_good(script: Script) -> Iterator[ast.AST]:
         return
     for node in script.nodes:
         if isinstance(node, Loop) and _methods(script, node, "backward"):
-            calls = [call for call in _methods(script, node, "eval") if not call.args]
+            calls = [call for call in _methods(script, node, "eval") if _is_trained(script, _owner(call))]
             yield from calls[:1] if script.around(node, Loop) is None else ()
+
+
+def _is_trained(script: Script, model: ast.expr) -> bool:
+    """Whether an optimizer of the script has its parameters."""
+    made = [call for call in script.calls if script.address(call.func).startswith("torch.optim.")]
+    return any(f"{ast.unparse(model)}.parameters" in ast.unparse(call) for call in made)
 
 
 def _sum_of_micro_batches(script: Script) -> Iterator[ast.AST]:
