@@ -338,7 +338,7 @@ for x, y in data:
     "names in a circle": JAX + "a = b\nb = a\na(1)\nc = c.d\nc.d(2)",
     "a teacher": SGD + "for x in xs:\n  teacher.eval()\n  opt.zero_grad()\n  f(teacher(x)).backward()\n  opt.step()",
     "a scheduler that waits a turn": SGD
-    + "s = StepLR(opt, 1)\nfor e in range(3):\n  if e > 0: s.step()\n  opt.zero_grad()\n  f(e).backward()\n  opt.step()",
+    + "s = StepLR(opt, 1)\nfor e in range(3):\n  if e > 0: s.step()\n  opt.zero_grad(); f(e).backward()\n  opt.step()",
     "a loop turned round": SGD
     + "for i, x in enumerate(xs):\n  if i and i % 4 == 0:\n    nn.utils.clip_grad_norm_(p, 1.0)\n    opt.step()\n"
     + "    opt.zero_grad()\n  (f(x) / 4).backward()",
