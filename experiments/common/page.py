@@ -4,24 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from experiments.common.display import short
 from experiments.common.files import write_whole
+from jaxgrad._core.pages import filled
 
 
 def write(out: Path) -> Path:
     """Write ``index.html`` beside the records in ``out`` and return its path."""
     records = sorted((_read(path) for path in out.glob("*.json")), key=lambda each: each["number"])
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["short"] = _short
-    html = environment.get_template("page.html.j2").render(records=records)
+    values = {"records": records}
+    html = filled("experiments.common", "page.html.j2", values, {"short": _short}, extra="experiments")
     path = out / "index.html"
     write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
     return path

@@ -3,10 +3,9 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from jaxgrad._core.optional import require
+from jaxgrad._core.pages import filled
 from jaxgrad.parity.report import card, drift, grid
 from jaxgrad.parity.report.parts import TensorDistance
 from jaxgrad.parity.report.words import apart, distance_of, element, full_name, happened, number, who
@@ -36,14 +35,8 @@ def render(report: "Report") -> str:
     Raises:
         ImportError: jinja2 is not installed.
     """
-    jinja2 = require("jinja2", extra="report", purpose="the page of a report")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["sentence_html"] = _with_code
-    environment.filters |= {"number": number, "element": element, "happened": happened, "breakable": _breakable}
-    source = files("jaxgrad.parity.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    return str(environment.from_string(source).render(_view(report)))
+    filters = {"number": number, "element": element, "happened": happened, "breakable": _breakable}
+    return filled(__package__, "page.html.j2", _view(report) | {"sentence_html": _with_code}, filters)
 
 
 def _view(report: "Report") -> dict[str, Any]:
