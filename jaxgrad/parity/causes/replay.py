@@ -149,20 +149,20 @@ def gradients_only(tensors: Tensors, like: Tensors) -> Tensors:
 
 
 def clip_options(context: Context) -> Mapping[str, Any]:
-    """How the reference clips: ``max_norm`` and ``norm_type``, or ``clip_value``; empty if it does not."""
+    """How the reference clips: ``norm`` and ``norm_type``, or ``value``; empty if it does not, or by a function."""
     clip = context.meta.get("clip")
-    if clip is None:
-        return {}
-    return {"max_norm": float(clip)} if isinstance(clip, (int, float)) else dict(clip)
+    if isinstance(clip, Mapping):
+        return clip
+    return {"norm": float(clip)} if isinstance(clip, int | float) else {}
 
 
 def by_norm(gradients: Tensors, options: Mapping[str, Any], eps: float = 1e-6, clamp: bool = True) -> Tensors:
     """``clip_grad_norm_``: all gradients times ``max_norm / (norm + 1e-6)``, if that is below 1."""
-    if "clip_value" in options:
-        return by_value(gradients, float(options["clip_value"]))
+    if "norm" not in options:
+        return by_value(gradients, float(options["value"]))
     kind = float(options.get("norm_type", 2.0))
     total = total_norm(gradients.values(), kind)
-    factor = float(options["max_norm"]) / (total + eps) if total + eps else np.inf
+    factor = float(options["norm"]) / (total + eps) if total + eps else np.inf
     factor = min(factor, 1.0) if clamp else factor
     return {name: value * factor for name, value in gradients.items()}
 

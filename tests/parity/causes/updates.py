@@ -87,7 +87,7 @@ def torch_run(case: Planted, dtype: Any, seed: int = 0, steps: int = 4) -> Recor
         group["lr"] = case.lrs[0]
     meta = {
         "optimizer": {"class": case.optimizer, "groups": [{**group, "params": list(params)}]},
-        "clip": None if case.clip is None else {"max_norm": case.clip, "norm_type": 2.0},
+        "clip": None if case.clip is None else {"norm": case.clip, "norm_type": 2.0},
     }
     return Recording(initial, records, meta)
 

@@ -17,7 +17,7 @@ def _clipped(clip: Callable[[Tensors, Options], Tensors]) -> Deviation:
 
 
 def _limit(options: Options) -> float:
-    return float(options.get("max_norm", options.get("clip_value", 0.0)))
+    return float(options.get("norm", options.get("value", 0.0)))
 
 
 @rule("clip_missing", "the gradients are not clipped", *PHASES)
@@ -30,7 +30,7 @@ def clip_missing(context: Context) -> Iterator[Prediction]:
 @rule("clip_without_eps", "the norm is clipped without torch's 1e-6", *PHASES)
 def clip_without_eps(context: Context) -> Iterator[Prediction]:
     """``max_norm / norm`` where torch has ``max_norm / (norm + 1e-6)`` (optax)."""
-    if "max_norm" in clip_options(context):
+    if "norm" in clip_options(context):
         yield from predicted(context, _clipped(lambda gradients, options: by_norm(gradients, options, 0.0)), eps=0.0)
 
 
@@ -38,11 +38,11 @@ def clip_without_eps(context: Context) -> Iterator[Prediction]:
 def clip_by_value_or_norm(context: Context) -> Iterator[Prediction]:
     """One for the other, with the same number."""
     options = clip_options(context)
-    if "max_norm" in options:
+    if "norm" in options:
         limit = _limit(options)
         yield from predicted(context, _clipped(lambda gradients, _: by_value(gradients, limit)), clip="by value")
     elif options:
-        swapped = {"max_norm": _limit(options)}
+        swapped = {"norm": _limit(options)}
         sentence = "the norm of all is clipped instead of each element"
         clip = _clipped(lambda gradients, _: by_norm(gradients, swapped))
         yield from predicted(context, clip, sentence=sentence, clip="by norm")
@@ -50,19 +50,19 @@ def clip_by_value_or_norm(context: Context) -> Iterator[Prediction]:
 
 @rule("clip_each_tensor", "the norm of each tensor is clipped instead of the norm of all together", *PHASES)
 def clip_each_tensor(context: Context) -> Iterator[Prediction]:
-    """optax's ``per_example``-like and Keras' ``clipnorm``."""
+    """Keras' ``clipnorm``."""
 
     def clip(gradients: Tensors, options: Options) -> Tensors:
         return {name: by_norm({name: value}, options)[name] for name, value in gradients.items()}
 
-    if "max_norm" in clip_options(context):
+    if "norm" in clip_options(context):
         yield from predicted(context, _clipped(clip), norm="of each tensor")
 
 
 @rule("clip_always", "gradients below the limit are scaled up to it", *PHASES)
 def clip_always(context: Context) -> Iterator[Prediction]:
     """The factor is not held below 1."""
-    if "max_norm" in clip_options(context):
+    if "norm" in clip_options(context):
         deviation = _clipped(lambda gradients, options: by_norm(gradients, options, clamp=False))
         yield from predicted(context, deviation, clamp=False)
 
@@ -71,7 +71,7 @@ def clip_always(context: Context) -> Iterator[Prediction]:
 def clip_another_norm(context: Context) -> Iterator[Prediction]:
     """The greatest element, or the sum, for the Euclidean norm, and the reverse."""
     options = clip_options(context)
-    if "max_norm" in options:
+    if "norm" in options:
         for kind in (2.0, float("inf"), 1.0):
             if kind != float(options.get("norm_type", 2.0)):
                 changed = {**options, "norm_type": kind}
@@ -83,7 +83,7 @@ def clip_another_norm(context: Context) -> Iterator[Prediction]:
 def clip_another_limit(context: Context) -> Iterator[Prediction]:
     """Fitted; also a clip where the reference has none."""
     options = clip_options(context)
-    key = "clip_value" if "clip_value" in options else "max_norm"
+    key = "value" if "value" in options else "norm"
 
     def deviation(limit: float) -> Deviation:
         return _clipped(lambda gradients, options: by_norm(gradients, {**options, key: limit}))
