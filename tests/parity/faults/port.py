@@ -135,7 +135,7 @@ def _program(model: str, library: Any, weights: Any, criterion: Any) -> tuple[An
 
 def right_tx(name: str, options: Mapping[str, Any]) -> Any:
     """optax's nearest to a torch optimizer, without the learning rate."""
-    decay = optax.add_decayed_weights(options.get("weight_decay", 0.0))
+    decay = optax.add_decayed_weights(options.get("weight_decay", 1e-2 if name == "AdamW" else 0.0))
     momentum = options.get("momentum", 0.0)
     if name == "SGD":
         return optax.chain(decay, optax.trace(momentum, options.get("nesterov", False)))
@@ -171,8 +171,12 @@ def scale_by_adam(b1: float, b2: float, eps: float, *, corrected: bool = True, i
     return optax.GradientTransformation(init, update)
 
 
+def total_norm(grads: Any) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(np.float64(g))) for g in grads.values())))
+
+
 def right_clip(grads: Any, max_norm: float) -> Any:
-    total = np.sqrt(sum(float(np.sum(np.square(np.float64(g)))) for g in grads.values()))
+    total = total_norm(grads)
     return {name: g * g.dtype.type(min(1.0, max_norm / (total + 1e-6))) for name, g in grads.items()}
 
 
@@ -236,7 +240,7 @@ class PortRun:
             (loss, (forward, buffers, generator)), grads = self.gradients(self.params, self.values, generator, x, y)
             grads = {name: np.asarray(grads[name]) for name in self.params if name not in self.setting.frozen}
             grads = parts.grads(grads, self.memory, self.params)
-            clipped = grads
+            clipped, norm = grads, {"total_norm": np.asarray(total_norm(grads), self.dtype)}
             if self.setting.clip is not None:
                 clipped = (parts.clip or right_clip)(grads, self.setting.clip)
             lrs = [self.setting.lr(each) for each in range(len(self.batches))]
@@ -256,7 +260,7 @@ class PortRun:
             "forward": {name: np.asarray(forward[name]) for name in self.order},
             "loss": {"loss": np.asarray(loss)},
             "grads": grads,
-            "clipped": clipped if self.setting.clip is not None else {},
+            "clipped": {**norm, **clipped} if self.setting.clip is not None else {},
             "lr": {"lr": np.asarray(lr, np.float64)},
             "optimizer": _moments(self.opt_state),
             "params": self.params,
