@@ -70,7 +70,10 @@ def _shortest(cost: Callable[[float], float], value: float, least: float) -> flo
 
 
 def _cost(context: Context, predict: Predict, value: float) -> float:
-    predicted = predict(value)
+    try:
+        predicted = predict(value)
+    except ZeroDivisionError:
+        return float("inf")
     if not predicted:
         return float("inf")
     wrong = context.wrong(context.phase)

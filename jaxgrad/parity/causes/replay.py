@@ -27,6 +27,7 @@ class Deviation:
         gradients: ``(context, step) -> gradients`` of a step, from what was recorded.
         clip: ``(gradients, options of the clipping) -> clipped gradients``.
         lr: ``(lr by recorded step, step) -> lr``.
+        none_is_zero: whether a parameter without a gradient is updated as if that were 0.
         options: ``(parameter, options) -> options`` with other numbers or switches (see ``update``).
     """
 
@@ -34,6 +35,7 @@ class Deviation:
     clip: Callable[[Tensors, Mapping[str, Any]], Tensors] | None = None
     lr: Callable[[Mapping[int, float], int], float] | None = None
     options: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    none_is_zero: bool = False
 
 
 RIGHT = Deviation()
@@ -192,6 +194,8 @@ def _followed(
         gradient, value = gradients.get(name), context.own_before("params", step).get(name)
         if value is None:
             return None
+        if gradient is None and deviation.none_is_zero:
+            gradient = np.zeros_like(value)
         if gradient is None:
             continue
         count += 1

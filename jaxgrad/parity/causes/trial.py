@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jaxgrad.parity.causes.context import Context
 from jaxgrad.parity.causes.rule import Prediction, Rule
 from jaxgrad.parity.causes.weigh import Weight, weigh
@@ -32,6 +34,11 @@ def tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
     Returns:
         The simplest of those that leave as little as the best; None if none explains it.
     """
+    with np.errstate(all="ignore"):
+        return _tried(context, rules)
+
+
+def _tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
     found = list(_convincing(context, rules))
     if not found:
         return None

@@ -385,7 +385,7 @@ def late(grads: Any, memory: Any, params: Any) -> Any:
 
 GRADIENTS = [
     Fault("one element of a gradient 0.1 % off", "grads", None, Parts(grads=element_off), exactly(ONE)),
-    Fault("gradients times 3", "grads", "constant_factor", Parts(grads=times(3.0))),
+    Fault("gradients times 3.7", "grads", "constant_factor", Parts(grads=times(3.7))),
     Fault(
         "gradients times the batch", "grads", "loss_reduction", Parts(grads=times(10.0)), models=("mlp", "cnn", "lstm")
     ),
@@ -451,8 +451,8 @@ SCHEDULES = [
         "schedule_missing",
         Parts(lr=lambda lrs, t: lrs[0]),
         "lr",
-        3,
-        setting={"lrs": (0.02, 0.02, 0.02, 0.01)},
+        1,
+        setting={"lrs": (0.02, 0.01, 0.005, 0.0025)},
     ),
     Fault("a first lr of 0", "lr", "schedule_starts_at_zero", Parts(lr=lambda lrs, t: lrs[t] * (t > 0)), "lr"),
     Fault("another lr", "lr", "lr_factor", Parts(lr=lambda lrs, t: 3 * lrs[t]), "lr"),

@@ -275,6 +275,7 @@ def _moments(state: Any) -> dict[str, np.ndarray]:
     """What optax remembers, under torch's names."""
     found: dict[str, np.ndarray] = {}
     names = {"mu": "exp_avg", "trace": "momentum_buffer"}
+    state = state if type(state) is tuple else (state,)
     is_adam = any(isinstance(each, optax.ScaleByAdamState) for each in state)
     names["nu"] = "exp_avg_sq" if is_adam else "square_avg"
     for each in state:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxgrad.parity.causes.context import Context, Tensors, wide
+from jaxgrad.parity.causes.context import Context, wide
 from jaxgrad.parity.causes.replay import Deviation, predicted
 from jaxgrad.parity.causes.rule import Prediction, rule
 
@@ -40,11 +40,6 @@ def frozen_parameter_moves(context: Context) -> Iterator[Prediction]:
 def zero_for_none(context: Context) -> Iterator[Prediction]:
     """torch skips a parameter whose ``.grad`` is None, and its state with it."""
 
-    def gradients(context: Context, step: int) -> Tensors:
-        found = {name: wide(value) for name, value in context.right("grads", step).items()}
-        params = context.before("params", step)
-        return {name: found[name] if name in found else np.zeros_like(wide(params[name])) for name in params}
-
     if context.tensor in context.right("grads"):
         return
     if context.phase == "grads":
@@ -52,7 +47,7 @@ def zero_for_none(context: Context) -> Iterator[Prediction]:
         if found is not None and not np.any(found):
             yield Prediction({context.tensor: found}, {"gradient": 0.0}, base={context.tensor: np.ones_like(found)})
     else:
-        yield from predicted(context, Deviation(gradients=gradients), gradient="0 for None")
+        yield from predicted(context, Deviation(none_is_zero=True), gradient="0 for None")
 
 
 @rule("parameter_does_not_move", "a parameter that the reference trains stays as it was", "grads", "params")
@@ -71,6 +66,8 @@ def parameter_does_not_move(context: Context) -> Iterator[Prediction]:
         yield Prediction({each: None for each in gone}, {"parameters": sorted(gone)}, sentence)
     elif name in context.shared and not np.any(context.wrong("grads")[name]):
         zero = [each for each in context.shared if not np.any(context.wrong("grads")[each])]
+        if len(zero) == len(context.shared) > 1:
+            return  # nothing is stopped, there is no gradient yet
         right = context.right("grads")
         sentence = f"the gradient of `{name}` is 0 (stopped on the way)"
         values = {each: np.zeros_like(wide(right[each])) for each in zero}

@@ -41,12 +41,12 @@ def counts(context: Context) -> Mapping[str, int]:
     return {what: count for what, count in found.items() if count > 1}
 
 
-def _scaled(context: Context, factor: float, sentence: str, **parameters: Any) -> Iterator[Prediction]:
+def _scaled(context: Context, by: float, sentence: str, **parameters: Any) -> Iterator[Prediction]:
     if context.phase == "loss":
-        loss = {name: factor * wide(context.right("loss")[name]) for name in context.shared}
+        loss = {name: by * wide(context.right("loss")[name]) for name in context.shared}
         yield Prediction(loss, parameters, sentence)
     else:
-        yield from predicted(context, times(factor), sentence=sentence, **parameters)
+        yield from predicted(context, times(by), sentence=sentence, **parameters)
 
 
 @rule("accumulation_factor", "the gradients of the micro-batches are summed for averaged", "loss", "grads", "params")

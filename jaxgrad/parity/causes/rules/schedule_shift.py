@@ -56,7 +56,9 @@ def schedule_missing(context: Context) -> Iterator[Prediction]:
 
 @rule("lr_factor", "the learning rate is another constant times the reference's", "lr")
 def lr_factor(context: Context) -> Iterator[Prediction]:
-    """One factor, the same in all later steps that were recorded."""
+    """One factor from the first step on."""
+    if context.step > 0:
+        return
     ratios = [
         float(np.ravel(context.wrong("lr", step)[context.tensor])[0]) / float(np.ravel(right)[0])
         for step in context.steps
