@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from jaxgrad.parity.causes.context import Context, Tensors, wide
-from jaxgrad.parity.causes.weigh import moved, norm
+from jaxgrad.parity.causes.weigh import STILL, moved, norm
 
 Predict = Callable[[float], Tensors | None]
 """From a value of the constant to the tensors it would make."""
@@ -76,9 +76,10 @@ def _cost(context: Context, predict: Predict, value: float) -> float:
         return float("inf")
     if not predicted:
         return float("inf")
-    wrong = context.wrong(context.phase)
+    wrong = {name: wide(context.wrong(context.phase)[name]) for name in predicted}
+    distances = {name: moved(context, name, mine) for name, mine in wrong.items()}
+    least = STILL * max(distances.values())
     total = 0.0
     for name, tensor in predicted.items():
-        mine = wide(wrong[name])
-        total += (norm(mine - wide(tensor)) / moved(context, name, mine)) ** 2
+        total += (norm(wrong[name] - wide(tensor)) / max(distances[name], least)) ** 2
     return float(np.sqrt(total)) if np.isfinite(total) else float("inf")

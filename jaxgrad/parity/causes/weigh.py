@@ -17,7 +17,12 @@ UNITS = 4
 """Rounding: so many units in the last place of each tensor's norm."""
 
 EVIDENCE = 3
-"""So many numbers must differ for each that was fitted, beyond it."""
+"""So many numbers must differ for each that is fitted, beyond it; where no more differ at all, they must fit better."""
+
+
+STILL = 1e-3
+"""A tensor that moves less than this part of what another moves counts as if it had moved so far: what does not move
+but for rounding, as the bias before a BatchNorm, says nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Weight:
         if fitted and self.differing < fitted * (1 + EVIDENCE):
             return False
         left = self.remaining / self.divergence
+        if self.differing <= EVIDENCE:
+            return left <= LEFT**2 or (left <= LEFT and self.remaining <= self.rounding)
         return left <= LEFT or (left <= LEFT_AT_ROUNDING and self.remaining <= self.rounding)
 
 
@@ -56,6 +63,8 @@ def weigh(context: Context, prediction: Prediction) -> Weight | None:
     wrong, right = context.wrong(context.phase), context.right(context.phase)
     if context.tensor not in prediction.values:
         return None
+    distances = {name: moved(context, name, wide(wrong[name])) for name in prediction.values if name in wrong}
+    least = STILL * max(distances.values(), default=1.0)
     total, left, rounding, differing = 0.0, 0.0, 0.0, 0
     for name, value in prediction.values.items():
         if value is None and name not in wrong:
@@ -67,7 +76,7 @@ def weigh(context: Context, prediction: Prediction) -> Weight | None:
         base = predicted if prediction.base is None else wide(prediction.base.get(name, predicted))
         if prediction.base is None or name not in prediction.base:
             base = wide(right[name]) if name in right and np.shape(right[name]) == mine.shape else np.zeros_like(mine)
-        scale = moved(context, name, mine)
+        scale = max(distances[name], least)
         apart, after = finite(mine - base), finite(mine - predicted)
         last = epsilon(wrong[name]) * UNITS * norm(mine) / scale
         total += (norm(apart) / scale) ** 2

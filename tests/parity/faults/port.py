@@ -13,9 +13,9 @@ import jax
 import numpy as np
 import optax
 import torch
-from jaxgrad._core.tap import arrays_of, watching
 
 from jaxgrad import func, random
+from jaxgrad._core.tap import arrays_of, watching
 from jaxgrad.nn import functional as F
 from jaxgrad.parity import from_torch
 from jaxgrad.parity.catalog.models import jaxgrad_library, torch_library
@@ -245,12 +245,13 @@ class PortRun:
                 clipped = (parts.clip or right_clip)(grads, self.setting.clip)
             lrs = [self.setting.lr(each) for each in range(len(self.batches))]
             lr = parts.lr(lrs, step)
-            known = {name: value for name, value in clipped.items() if name in self.params}
-            params = {name: self.params[name] for name in known}
-            updates, self.opt_state = self.tx.update(known, self.opt_state, params)
+            params = self.trained()
+            full = {name: clipped.get(name, np.zeros_like(value)) for name, value in params.items()}
+            updates, self.opt_state = self.tx.update(full, self.opt_state, params)
             after = dict(self.params)
             for name, update in updates.items():
-                after[name] = np.asarray(self.params[name] - self.dtype.type(lr) * np.asarray(update))
+                if name in clipped:
+                    after[name] = np.asarray(self.params[name] - self.dtype.type(lr) * np.asarray(update))
             self.params = parts.params(self.params, after)
             buffers = {name: np.asarray(value) for name, value in (buffers or {}).items()}
             self.values = parts.buffers(self.values, buffers)

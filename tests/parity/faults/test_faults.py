@@ -5,7 +5,7 @@ import re
 import pytest
 
 from jaxgrad import parity
-from tests.parity.faults.faults import PLANTED
+from tests.parity.faults.corpus import PLANTED
 from tests.parity.faults.port import Port, Setting, reference
 
 SAMPLE = 11

@@ -39,7 +39,7 @@ def rows_in_another_order(context: Context) -> Iterator[Prediction]:
 def inputs_in_other_units(context: Context) -> Iterator[Prediction]:
     """``a * x + b``, fitted: not divided by 255, or normalised on one side only."""
     right, wrong = context.right("inputs")[context.tensor], context.wrong("inputs")[context.tensor]
-    if np.shape(right) != np.shape(wrong) or np.asarray(right).dtype.kind not in "fiu" or np.size(right) < 4:
+    if np.shape(right) != np.shape(wrong) or np.asarray(right).dtype.kind not in "fu" or len(np.unique(right)) < 5:
         return
     x, y = np.ravel(wide(right)), np.ravel(wide(wrong))
     centred = x - x.mean()
