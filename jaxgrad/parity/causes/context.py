@@ -1,7 +1,7 @@
 """What a rule sees: both recordings, and where they part."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ class Context:
         reference, candidate: recordings.
         divergence: the first.
         single: whether each step of the candidate starts from the reference's values.
+        again: makes the reference's step again with some of torch's functions called otherwise (see
+            ``sides.torch_again``); None where that cannot be.
 
     >>> from jaxgrad.parity.record.model import StepRecord
     >>> run = Recording(steps=[StepRecord(0, {"loss": {"loss": np.array(2.0)}})])
@@ -34,6 +36,7 @@ class Context:
     candidate: Recording
     divergence: Divergence
     single: bool = False
+    again: Any = field(default=None, repr=False)
 
     @property
     def step(self) -> int:
@@ -132,7 +135,7 @@ class Context:
         wrong = self.candidate.at(step)
         if wrong is None or self.reference.at(step) is None or not (wrong["grads"] or wrong["clipped"]):
             return None
-        return replace(self, divergence=replace(self.divergence, step=step))
+        return replace(self, divergence=replace(self.divergence, step=step), again=None)
 
     @cached_property
     def memo(self) -> dict[str, Any]:

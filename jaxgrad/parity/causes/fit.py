@@ -77,7 +77,7 @@ def _cost(context: Context, predict: Predict, value: float) -> float:
     if not predicted:
         return float("inf")
     wrong = {name: wide(context.wrong(context.phase)[name]) for name in predicted}
-    distances = {name: moved(context, name, mine) for name, mine in wrong.items()}
+    distances = {name: moved(context, context.phase, name, mine) for name, mine in wrong.items()}
     least = STILL * max(distances.values())
     total = 0.0
     for name, tensor in predicted.items():

@@ -17,6 +17,7 @@ class Prediction:
         sentence: goes on from "because"; the rule's own if empty.
         fitted: how many numbers were fitted to the candidate's.
         base: what the tensors would be without the deviation; the reference's if None.
+        also: tensors of other phases that must fit as well, phase -> name -> tensor.
     """
 
     values: Mapping[str, Any]
@@ -24,6 +25,7 @@ class Prediction:
     sentence: str = ""
     fitted: int = 0
     base: Tensors | None = None
+    also: Mapping[str, Tensors] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

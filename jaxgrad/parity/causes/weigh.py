@@ -1,6 +1,8 @@
 """How well a prediction explains what the candidate got."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,37 +61,45 @@ class Weight:
 
 
 def weigh(context: Context, prediction: Prediction) -> Weight | None:
-    """The weight of a prediction; None if it says nothing about the tensor that differs."""
-    wrong, right = context.wrong(context.phase), context.right(context.phase)
+    """The weight of a prediction; None if it says nothing about the tensor that differs, or of another shape."""
     if context.tensor not in prediction.values:
         return None
-    distances = {name: moved(context, name, wide(wrong[name])) for name in prediction.values if name in wrong}
+    parts = [_weight(context, context.phase, prediction.values, prediction.base or {})]
+    parts += [_weight(context, phase, values, {}) for phase, values in prediction.also.items() if values]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    squares = np.sum([(part.divergence**2, part.remaining**2, part.rounding**2) for part in known], axis=0)
+    return Weight(*(float(each) for each in np.sqrt(squares)), differing=sum(part.differing for part in known))
+
+
+def _weight(context: Context, phase: str, values: Mapping[str, Any], base: Tensors) -> Weight | None:
+    wrong, right = context.wrong(phase), context.right(phase)
+    distances = {name: moved(context, phase, name, wide(wrong[name])) for name in values if name in wrong}
     least = STILL * max(distances.values(), default=1.0)
-    total, left, rounding, differing = 0.0, 0.0, 0.0, 0
-    for name, value in prediction.values.items():
-        if value is None and name not in wrong:
-            total += 1.0 if name in right else 0.0
+    divergence, remaining, rounding, differing = 0.0, 0.0, 0.0, 0
+    for name, value in values.items():
+        if value is None and name not in wrong:  # rightly predicted to be missing
+            divergence += 1.0 if name in right else 0.0
             continue
         if value is None or name not in wrong or np.shape(wrong[name]) != np.shape(value):
             return None
-        mine, predicted = wide(wrong[name]), wide(value)
-        base = predicted if prediction.base is None else wide(prediction.base.get(name, predicted))
-        if prediction.base is None or name not in prediction.base:
-            base = wide(right[name]) if name in right and np.shape(right[name]) == mine.shape else np.zeros_like(mine)
-        scale = max(distances[name], least)
-        apart, after = finite(mine - base), finite(mine - predicted)
-        last = epsilon(wrong[name]) * UNITS * norm(mine) / scale
-        total += (norm(apart) / scale) ** 2
-        left += (norm(after) / scale) ** 2
-        rounding += last**2
-        differing += int(np.sum(np.abs(apart) > epsilon(wrong[name]) * UNITS * np.abs(mine)))
-    return Weight(total**0.5, left**0.5, rounding**0.5, differing)
+        mine, scale = wide(wrong[name]), max(distances[name], least)
+        start = base.get(name, right.get(name))
+        if start is None or np.shape(start) != mine.shape:
+            start = np.zeros_like(mine)
+        apart, last = finite(mine - wide(start)), UNITS * epsilon(wrong[name])
+        divergence += (norm(apart) / scale) ** 2
+        remaining += (norm(finite(mine - wide(value))) / scale) ** 2
+        rounding += (last * norm(mine) / scale) ** 2
+        differing += int(np.sum(np.abs(apart) > last * np.abs(mine)))
+    return Weight(divergence**0.5, remaining**0.5, rounding**0.5, differing)
 
 
-def moved(context: Context, name: str, value: Array) -> float:
+def moved(context: Context, phase: str, name: str, value: Array) -> float:
     """How far a tensor moved in this step, or its norm where it is new in each step; never 0."""
-    start: Tensors = context.before(context.phase) if context.phase in ("params", "buffers", "optimizer") else {}
-    right = context.right(context.phase).get(name)
+    start: Tensors = context.before(phase) if phase in ("params", "buffers", "optimizer") else {}
+    right = context.right(phase).get(name)
     if name in start and right is not None and np.shape(start[name]) == value.shape == np.shape(right):
         distance = norm(wide(right) - wide(start[name]))
         if distance > 0:

@@ -65,7 +65,8 @@ def compare(
     one = Observer(reference, made.members, float64=float64, afresh=mode == "single")
     other = Observer(candidate, float64=float64)
     starts, metas = (one.run.initial(), other.run.initial()), (one.run.meta, other.run.meta)
-    verdict = Verdict(starts, metas, getattr(candidate, "names", None), mode, made, other.is_pure)
+    again = getattr(reference, "again", None)
+    verdict = Verdict(starts, metas, getattr(candidate, "names", None), mode, made, other.is_pure, again)
     other.naming = verdict.naming
     before: Mapping[str, Tensors] = starts[0]
     for batch in batches:

@@ -19,6 +19,9 @@ from jaxgrad.parity.comparison.window import Window
 from jaxgrad.parity.record.model import STATE, StepRecord, Tensors
 from jaxgrad.parity.report import Cause, Divergence, Draws, Report, TensorDistance
 
+AT_START = "the start, before step 0"
+"""Where two runs part that do not begin alike."""
+
 _KEPT = 100_000
 """How many distances a report holds before only the worst of each phase are kept."""
 
@@ -33,6 +36,7 @@ class Verdict:
         mode: "free" or "single".
         bounds: the largest distances that are no divergence.
         pure: whether the candidate's float64 run computes in float64 throughout; asked only where it matters.
+        again: ``(recording, step, float64=)`` makes a step of the reference again with something changed.
 
     Attributes:
         naming: how the candidate's records become the reference's.
@@ -46,6 +50,7 @@ class Verdict:
         mode: str,
         bounds: Bounds,
         pure: Callable[[], bool],
+        again: Callable[..., Any] | None = None,
     ):
         self.mode, self.bounds, self.metas = mode, bounds, metas
         starts = as_params(starts[0]), starts[1]
@@ -55,7 +60,7 @@ class Verdict:
         self._derived = STATE in starts[1]
         self._explicit: set[str] = set()
         self._in_doubles = all(meta.get("dtype") == "float64" for meta in metas)
-        self._pure = pure
+        self._pure, self._again = pure, again
         self._window = Window(*self._starts)
         self._reach: dict[str, Tensors] = dict(starts[0])
         self._distances: list[TensorDistance] = []
@@ -146,7 +151,7 @@ class Verdict:
         starts[1] = StepRecord(0, {key: each for key, each in starts[1].phases.items() if each})
         at_start = first_divergence(self._judge(()).step(Lane(*starts, starts[0]), None, pure=True), meta)
         if at_start is not None:
-            return replace(at_start, operation="the start, before step 0", agreeing=())
+            return replace(at_start, operation=AT_START, agreeing=())
         return first_divergence(self._distances, meta, soft=self._derived)
 
     def _judge(self, order: tuple[str, ...]) -> Judge:
@@ -155,13 +160,20 @@ class Verdict:
 
     def _cause(self, first: Divergence, meta: dict[str, Any]) -> Cause | None:
         """The known deviation that makes the candidate's numbers of the reference's."""
-        sides = self._window.recordings(self._decided, (meta["reference"], meta["candidate"]))
+        if first.operation == AT_START:
+            return None
         try:
-            with np.errstate(all="ignore"):  # a deviation that makes no sense here makes nan
-                return causes.explain(causes.Context(*sides, first, single=self.mode == "single"))
+            found = self._explained(first, meta, self._decided)
+            return self._explained(first, meta, False) if found is None and self._decided else found
         except Exception as error:  # a rule that stumbles must not cost the report, which says so
             self._stumbled = f"{type(error).__name__}: {error}"
             return None
+
+    def _explained(self, first: Divergence, meta: dict[str, Any], doubles: bool) -> Cause | None:
+        """The cause in float64, or in the run as it is: what is lost by rounding shows only there."""
+        sides = self._window.recordings(doubles, (meta["reference"], meta["candidate"]))
+        again = None if self._again is None else self._again(sides[0], first.step, float64=doubles)
+        return causes.explain(causes.Context(*sides, first, single=self.mode == "single", again=again))
 
 
 def as_params(phases: Mapping[str, Any]) -> dict[str, Any]:

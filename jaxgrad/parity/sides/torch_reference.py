@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from jaxgrad._core.errors import explain
+from jaxgrad.parity.record.model import Recording
+from jaxgrad.parity.sides.torch_again import TorchAgain
 from jaxgrad.parity.sides.torch_run import TorchRun
 
 
@@ -48,6 +50,10 @@ class TorchReference:
         """The same, looking at what goes into modules too, or at some modules only."""
         inputs = self.module_inputs if module_inputs is None else module_inputs
         return replace(self, module_inputs=inputs, only=only)
+
+    def again(self, recording: Recording, step: int, *, float64: bool) -> TorchAgain:
+        """Makes a recorded step of this side again with some of torch's functions called otherwise."""
+        return TorchAgain(self, recording, step, float64=float64)
 
     def parts(self) -> tuple[Any, ...]:
         """Model, loss, optimizer, scheduler and scaler, copied, still belonging to each other."""

@@ -4,7 +4,9 @@ from jaxgrad.parity.causes.rule import Rule
 from jaxgrad.parity.causes.rules.activation import another_activation, another_slope, gelu_tanh
 from jaxgrad.parity.causes.rules.amsgrad_order import amsgrad_order
 from jaxgrad.parity.causes.rules.another_constant import ANOTHER_CONSTANT, accumulator_starts_elsewhere, nesterov
+from jaxgrad.parity.causes.rules.attention import attention_mask_missing, attention_scale_missing
 from jaxgrad.parity.causes.rules.bias_correction import bias_correction_float32, bias_correction_missing
+from jaxgrad.parity.causes.rules.class_weights import class_weights
 from jaxgrad.parity.causes.rules.clip import (
     clip_always,
     clip_another_limit,
@@ -23,6 +25,7 @@ from jaxgrad.parity.causes.rules.decay import (
 )
 from jaxgrad.parity.causes.rules.decay_in_gradient import penalty_in_loss
 from jaxgrad.parity.causes.rules.dropout import another_mask, dropout_off, dropout_scale
+from jaxgrad.parity.causes.rules.embedding import embedding_scaled
 from jaxgrad.parity.causes.rules.eps_inside_root import eps_inside_root
 from jaxgrad.parity.causes.rules.frozen import frozen_parameter_moves, parameter_does_not_move, zero_for_none
 from jaxgrad.parity.causes.rules.gates import forget_bias, gate_order, reset_before_product, second_bias_missing
@@ -84,6 +87,9 @@ RULES: tuple[Rule, ...] = (
     padding_same,
     count_include_pad,
     align_corners,
+    attention_mask_missing,
+    attention_scale_missing,
+    embedding_scaled,
     second_bias_missing,
     forget_bias,
     reset_before_product,
@@ -99,6 +105,7 @@ RULES: tuple[Rule, ...] = (
     loss_reduction,
     ignored_targets_counted,
     label_smoothing,
+    class_weights,
     untied,
     zero_grad_missing,
     zero_for_none,

@@ -1,12 +1,22 @@
 """Dropout by another mask, with another rate or scale, or none."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from jaxgrad.parity.causes.again import remade
 from jaxgrad.parity.causes.context import Array, Context, wide
 from jaxgrad.parity.causes.layers import layer, path_of
 from jaxgrad.parity.causes.rule import Prediction, rule
+
+ANY = ("forward", "loss", "grads", "params")
+DROPOUT = ("input", "p", "training")
+
+
+def _unscaled(torch: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    bound = {"p": 0.5, **dict(zip(DROPOUT, args, strict=False)), **kwargs}
+    return function(*args, **kwargs) * (1 - bound["p"])
 
 
 def _p(context: Context) -> float | None:
@@ -24,9 +34,10 @@ def _pair(context: Context) -> tuple[Array, Array, float] | None:
     return wide(right), wide(wrong), p
 
 
-@rule("dropout_scale", "what dropout keeps is not divided by 1 - p", "forward")
+@rule("dropout_scale", "what dropout keeps is not divided by 1 - p", *ANY)
 def dropout_scale(context: Context) -> Iterator[Prediction]:
     """The same mask."""
+    yield from remade(context, {"dropout": _unscaled}, factor="1 - p")
     pair = _pair(context)
     if pair is not None:
         right, _, p = pair
@@ -36,9 +47,10 @@ def dropout_scale(context: Context) -> Iterator[Prediction]:
         )
 
 
-@rule("dropout_off", "nothing is dropped", "forward")
+@rule("dropout_off", "nothing is dropped", *ANY)
 def dropout_off(context: Context) -> Iterator[Prediction]:
     """As in evaluation; the input itself comes out."""
+    yield from remade(context, {"dropout": lambda torch, function, args, kwargs: args[0]}, training=False)
     found = layer(context)
     if found is not None and found.kind.startswith("Dropout"):
         yield Prediction({context.tensor: found.x}, {"training": False})

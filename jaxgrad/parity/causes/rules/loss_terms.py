@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jaxgrad.parity.causes.again import remade, with_arguments
 from jaxgrad.parity.causes.context import Array, Context, wide
 from jaxgrad.parity.causes.rule import Prediction, rule
 
+CROSS_ENTROPY = ("input", "target", "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 SMOOTHINGS = (0.1, 0.05, 0.2, 0.01, 0.15, 0.3)
 
 
@@ -41,11 +43,15 @@ def half_the_square(context: Context) -> Iterator[Prediction]:
         )
 
 
-@rule("label_smoothing", "labels are smoothed on one side only", "loss")
+@rule("label_smoothing", "labels are smoothed on one side only", "loss", "grads", "params")
 def label_smoothing(context: Context) -> Iterator[Prediction]:
     """The candidate's loss is a plain cross entropy and the reference's is not; or smoothed by a usual number."""
+    for smoothing in (0.0, *SMOOTHINGS):
+        change = with_arguments(CROSS_ENTROPY, label_smoothing=smoothing)
+        sentence = f"labels are smoothed by {smoothing}"
+        yield from remade(context, {"cross_entropy": change}, sentence=sentence, label_smoothing=smoothing)
     pair = _pair(context)
-    if pair is None:
+    if pair is None or context.phase != "loss":
         return
     plain = _cross_entropy(*pair)
     right = float(np.ravel(wide(context.right("loss")[context.tensor]))[0])
