@@ -11,6 +11,7 @@ TRAPS = {
         "from optax import adamw as opt\ntx = opt(1e-3)",
         JAX + "make = optax.adamw\ntx = make(1e-3)",
         JAX + "make = functools.partial(optax.adamw, b2=0.95)",
+        JAX + "tx = optax.inject_hyperparams(optax.adamw)(learning_rate=1e-3)",
     ],
     "amsgrad-order": [JAX + "tx = optax.amsgrad(1e-3)"],
     "rmsprop-decay": [JAX + "tx = optax.rmsprop(1e-2, eps_in_sqrt=False)"],
@@ -72,7 +73,20 @@ TRAPS = {
         JAX + "s = optax.cosine_decay_schedule(0.1, num_epochs)",
         JAX + "s = optax.linear_schedule(0.1, 0.0, transition_steps=args.epochs)",
     ],
-    "schedule-shifted": [JAX + "s = optax.cosine_decay_schedule(0.1, 100)\nlr = s(step + 1)"],
+    "schedule-shifted": [
+        JAX + "s = optax.cosine_decay_schedule(0.1, 100)\nlr = s(step + 1)",
+        JAX + "s = optax.cosine_decay_schedule(0.1, 100)\ntx = optax.scale_by_schedule(lambda n: -s(n - 1))",
+    ],
+    "state-thrown-away": [
+        JAX + "tx = optax.sgd(0.1, 0.9)\nfor x in xs:\n  u, _ = tx.update(g, state, p)",
+        JAX + "def train_step(p, s, x):\n  u, _s = self.tx.update(g(p, x), s)\n  return optax.apply_updates(p, u)",
+    ],
+    "statistics-thrown-away": [JAX + "y, _ = model.apply(v, x, train=True, mutable=['batch_stats'])"],
+    "layer-after-optimizer": [SGD + "opt = torch.optim.Adam(net.parameters())\nnet.fc = nn.Linear(3, 2)"],
+    "scheduler-per-batch": [
+        SGD + "s = CosineAnnealingLR(opt, num_epochs)\nfor e in range(9):\n  for x in xs:\n    opt.zero_grad()\n"
+        "    f(x).backward()\n    opt.step()\n    s.step()"
+    ],
     "decay-after-update": [JAX + "tx = optax.chain(optax.adam(1e-3), optax.add_decayed_weights(1e-2))"],
     "clip-after-update": [JAX + "tx = optax.chain(optax.sgd(0.1), optax.clip_by_global_norm(1.0))"],
     "decay-before-clip": [
@@ -335,6 +349,13 @@ for x, y in data:
 """,
     "an environment's step": "import gym, torch\nfor t in range(9):\n  obs, *_ = env.step(action)\n  loss.backward()\n",
     "evaluated at the end": SGD + "for x in xs:\n  opt.zero_grad()\n  f(x).backward()\n  opt.step()\nmodel.eval()",
+    "kept": JAX + "for x in xs:\n  u, s = tx.update(g, s)\n  y, new = m.apply(v, x, mutable=['batch_stats'])",
+    "once": JAX + "u, _ = optax.adamw(1e-3, weight_decay=0.0).update(g, s, p)",
+    "unrelated updates": JAX + "for x in xs:\n  a, _ = table.update(key)\n  _, b = tx.update(g, s)",
+    "replaced first": SGD + "net.fc = nn.Linear(3, 2)\nopt = torch.optim.Adam(net.parameters())",
+    "per epoch": SGD
+    + "s = CosineAnnealingLR(opt, epochs)\nfor e in range(9):\n  for x in xs:\n    opt.zero_grad()\n"
+    + "    f(x).backward()\n    opt.step()\n  s.step()",
     "names in a circle": JAX + "a = b\nb = a\na(1)\nc = c.d\nc.d(2)",
     "a teacher": SGD + "for x in xs:\n  teacher.eval()\n  opt.zero_grad()\n  f(teacher(x)).backward()\n  opt.step()",
     "a scheduler that waits a turn": SGD

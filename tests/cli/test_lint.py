@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from jaxgrad.cli._differences import DIFFERENCES
-from jaxgrad.cli._lint import jax_rules, lint, torch_rules
+from jaxgrad.cli._lint import lint
+from jaxgrad.cli._lint.lint import RULES
 from jaxgrad.cli.main import main
 from tests.cli.scripts import JAX, NOTES, RIGHT, TRAPS
-
-RULES = (*jax_rules.RULES, *torch_rules.RULES)
 
 
 @pytest.mark.parametrize("code", TRAPS)

@@ -59,7 +59,7 @@ DIFFERENCES = (
         "schedule-shifted",
         "torch.optim.lr_scheduler.LRScheduler",
         (),
-        "is read at count + 1: every step takes the learning rate of the next, and the first value is never used",
+        "is read at count + 1 or count - 1: every step takes the learning rate of the next, or of the one before",
         "one step of the schedule, at every step",
         "schedule(count): torch's optimizer steps first, then its scheduler",
         None,

@@ -12,6 +12,8 @@ for _each in DIFFERENCES:
     for _other in _each.others if _each.when is not None else ():
         _BY_ADDRESS.setdefault(_other, []).append(_each)
 
+_WRAPPERS = frozenset({"optax.inject_hyperparams", "optax.inject_stateful_hyperparams"})
+
 _HANDED_ON = frozenset({"jax.nn.gelu", "flax.linen.gelu", "flax.nnx.gelu"})
 """Functions that are handed on as they are (``activation=nn.gelu``), and then called with one argument."""
 
@@ -76,8 +78,11 @@ def is_schedule(address: str) -> bool:
 
 
 def _called(script: Script, call: ast.Call) -> tuple[str, ast.Call]:
-    """What is called with which arguments; ``partial(f, ...)`` counts as a call of f."""
+    """What is called with which arguments; ``partial(f, ...)`` and ``inject_hyperparams(f)(...)`` are calls of f."""
     address = script.address(call.func)
+    if isinstance(call.func, ast.Call) and script.address(call.func.func) in _WRAPPERS and call.func.args:
+        inner = ast.copy_location(ast.Call(call.func.args[0], call.args, call.keywords), call)
+        return script.address(call.func.args[0]), inner
     if address == "functools.partial" and call.args:
         inner = ast.copy_location(ast.Call(call.args[0], call.args[1:], call.keywords), call)
         return script.address(call.args[0]), inner

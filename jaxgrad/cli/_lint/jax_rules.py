@@ -1,14 +1,13 @@
 """Traps of JAX that one call alone does not show: the order of a chain, a schedule's length, a key used twice."""
 
 import ast
-import re
 from collections.abc import Iterator
 
 from jaxgrad.cli._differences import DIFFERENCES, ORDER
 from jaxgrad.cli._differences.schedules import LENGTHS
 from jaxgrad.cli._lint.calls import is_schedule
 from jaxgrad.cli._lint.finding import Rule
-from jaxgrad.cli._lint.script import Loop, Script, argument
+from jaxgrad.cli._lint.script import Loop, Script, argument, is_epochs
 
 _OPTIMIZERS = {
     f"optax.{name}"
@@ -17,7 +16,6 @@ _OPTIMIZERS = {
 }
 _CLIPS = {"optax.clip", "optax.clip_by_global_norm", "optax.adaptive_grad_clip", "optax.clip_by_block_rms"}
 _SOFTMAX = {"jax.nn.softmax", "flax.linen.softmax", "flax.nnx.softmax"}
-_EPOCHS = re.compile(r"(^|_)(n_|num_|max_)?epochs?$", re.IGNORECASE)
 _DRAWS_GRADIENTS = ("jax.grad", "jax.value_and_grad", "flax.nnx.value_and_grad", "equinox.filter_value_and_grad")
 
 
@@ -98,8 +96,7 @@ def _lengths(script: Script) -> Iterator[ast.AST]:
         for name in LENGTHS:
             node = argument(call, name, ORDER.get(address, ()))
             one_less = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and script.value(node.right) == 1
-            last = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
-            if one_less or _EPOCHS.search(last):
+            if one_less or is_epochs(node):
                 yield call
 
 
@@ -110,7 +107,7 @@ def _shifted(script: Script) -> Iterator[ast.AST]:
         (count,) = call.args
         if (
             isinstance(count, ast.BinOp)
-            and isinstance(count.op, ast.Add)
+            and isinstance(count.op, ast.Add | ast.Sub)
             and 1 in map(script.value, (count.left, count.right))
         ):
             yield call

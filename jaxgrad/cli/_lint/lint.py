@@ -1,8 +1,11 @@
 """All rules over one script."""
 
-from jaxgrad.cli._lint import calls, jax_rules, torch_rules
-from jaxgrad.cli._lint.finding import Finding
+from jaxgrad.cli._lint import calls, jax_rules, thrown_away, torch_rules
+from jaxgrad.cli._lint.finding import Finding, Rule
 from jaxgrad.cli._lint.script import Script
+
+RULES: tuple[Rule, ...] = (*jax_rules.RULES, *torch_rules.RULES, *thrown_away.RULES)
+"""Beside the table of differences."""
 
 
 def lint(source: str) -> list[Finding]:
@@ -16,7 +19,7 @@ def lint(source: str) -> list[Finding]:
     """
     script = Script(source)
     found = list(calls.find(script))
-    for rule in (*jax_rules.RULES, *torch_rules.RULES):
+    for rule in RULES:
         found += rule.find(script)
     kept = {each for each in found if not script.silenced(each.line, each.code)}
     return sorted(kept, key=lambda each: (each.line, not each.trap, each.code))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 _SILENCE = re.compile(r"#\s*jaxgrad:\s*ok\b\s*([\w\s,-]*)")
+_EPOCHS = re.compile(r"(^|_)epochs?$", re.IGNORECASE)
 _SAME_PLACE = ("optax.schedules.", "optax.losses.", "optax.transforms.")
 _GRADIENTS = {
     *(f"jax.{name}" for name in ("grad", "value_and_grad", "vjp", "jacrev", "jacfwd", "hessian", "linearize")),
@@ -186,6 +187,12 @@ def argument(call: ast.Call, name: str, order: tuple[str, ...] = ()) -> ast.expr
             return keyword.value
     at = order.index(name) if name in order else len(call.args)
     return call.args[at] if at < len(call.args) else None
+
+
+def is_epochs(node: ast.AST | None) -> bool:
+    """Whether an expression is a number of epochs by its name: ``num_epochs``, ``args.epochs``."""
+    last = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+    return _EPOCHS.search(last) is not None
 
 
 def opaque(call: ast.Call) -> bool:

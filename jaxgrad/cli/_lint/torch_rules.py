@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from jaxgrad.cli._lint.finding import Rule
-from jaxgrad.cli._lint.script import UNKNOWN, Function, Loop, Script, argument
+from jaxgrad.cli._lint.script import UNKNOWN, Function, Loop, Script, argument, is_epochs
 
 _SCHEDULERS = "torch.optim.lr_scheduler."
 _PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
@@ -120,6 +120,20 @@ def _one_cycle_per_epoch(script: Script) -> Iterator[ast.AST]:
         inner = [node for node in ast.walk(loop) if isinstance(node, Loop) and node is not loop]
         if any(_steps(script, each) for each in inner):
             yield call
+
+
+def _epochs_by_batch(script: Script) -> Iterator[ast.AST]:
+    """A scheduler whose length is a number of epochs, stepped with every batch."""
+    for call in _methods(script, script.tree, "step"):
+        loop = script.around(call, Loop)
+        if loop is None or script.around(loop, Loop) is None or not _steps(script, loop):
+            continue
+        values = script.assigned.get(ast.unparse(_owner(call)), [])
+        for made in (each for each in values if isinstance(each, ast.Call)):
+            order = ("optimizer", "T_max") if script.address(made.func).endswith(".CosineAnnealingLR") else ()
+            lengths = [argument(made, name, order) for name in ("T_max", "total_iters")]
+            if any(is_epochs(each) for each in lengths) and script.address(made.func).startswith(_SCHEDULERS):
+                yield call
 
 
 def _clip_order(script: Script) -> Iterator[ast.AST]:
@@ -241,6 +255,13 @@ RULES = (
         "the learning rate stays near its start, max_lr / 25, for the whole run",
         "scheduler.step() after every optimizer.step()",
         _one_cycle_per_epoch,
+    ),
+    Rule(
+        "scheduler-per-batch",
+        "the schedule's length is a number of epochs, and it is stepped with every batch",
+        "it is over within the first epochs; a cosine then goes up and down again",
+        "scheduler.step() once per epoch, or a length of epochs * len(loader)",
+        _epochs_by_batch,
     ),
     Rule(
         "clip-order",
