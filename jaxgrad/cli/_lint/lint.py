@@ -1,10 +1,10 @@
 """All rules over one script."""
 
-from jaxgrad.cli._lint import calls, jax_rules, thrown_away, torch_rules
+from jaxgrad.cli._lint import calls, jax_rules, thrown_away, torch_rules, torch_schedules
 from jaxgrad.cli._lint.finding import Finding, Rule
 from jaxgrad.cli._lint.script import Script
 
-RULES: tuple[Rule, ...] = (*jax_rules.RULES, *torch_rules.RULES, *thrown_away.RULES)
+RULES: tuple[Rule, ...] = (*jax_rules.RULES, *torch_rules.RULES, *torch_schedules.RULES, *thrown_away.RULES)
 """Beside the table of differences."""
 
 
