@@ -39,7 +39,8 @@ def gradient(
         value, aux = loss(params, batch, buffers=buffers, generator=generator, training=True)
         return (value if scale is None else scale(value)), (value, aux)
 
-    (scaled, (value, aux)), grads = autograd.backward(loss_and_aux, params, batch, has_aux=True)
+    trained = None if loss.frozen is None else autograd.requires_grad(params, loss.frozen, False)
+    (scaled, (value, aux)), grads = autograd.backward(loss_and_aux, params, batch, has_aux=True, inputs=trained)
     return Computed(
         scaled if scale is None else value,
         with_key_order(key_order(params), grads),
@@ -89,10 +90,11 @@ def accumulated(
         return computed._replace(loss=value, grads=grads), weight
 
     def body(carried: tuple[Any, ...], batch: Batch) -> tuple[tuple[Any, ...], tuple[Array, Array, Metrics]]:
-        params, grads, buffers, generator = carried
-        new, weight = one(params, batch, buffers, generator)
+        params, grads, buffers, generator = carried  # a scan sorts the keys of a dict
+        new, weight = one(with_key_order(order, params), batch, with_key_order(order_of_buffers, buffers), generator)
         return (new.params, _sum(grads, new.grads), new.buffers, new.generator), (new.loss, weight, new.metrics)
 
+    order, order_of_buffers = key_order(params), key_order(buffers)
     shapes, _ = jax.eval_shape(one, params, jax.tree.map(lambda leaf: leaf[0], batches), buffers, generator)
     zeros = map_keeping_none(lambda each: jnp.zeros(each.shape, each.dtype), shapes.grads)
     carried, (losses, weights, metrics) = jax.lax.scan(body, (params, zeros, buffers, generator), batches)
@@ -102,10 +104,8 @@ def accumulated(
         total = jnp.sum(weights)
         value = value / total
         grads = map_keeping_none(lambda grad: (grad / total).astype(grad.dtype), grads)
-    order = key_order(params)
-    return Computed(
-        value, with_key_order(order, grads), with_key_order(order, after), dict(buffers), generator, metrics
-    )
+    after, grads = with_key_order(order, after), with_key_order(order, grads)
+    return Computed(value, grads, after, with_key_order(order_of_buffers, buffers), generator, metrics)
 
 
 def _scaled(value: Array, *, weight: Array, count: int, reduction: str) -> Array:

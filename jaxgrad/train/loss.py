@@ -8,6 +8,7 @@ from flax import nnx
 
 from jaxgrad import amp
 from jaxgrad._core.errors import explain, quoted
+from jaxgrad._core.selection import Where
 from jaxgrad._core.types import Batch, Buffers, LossFn, Metrics, Params
 from jaxgrad.func import Aux
 
@@ -24,6 +25,7 @@ class Loss:
         has_mode: whether it names ``training``.
         names: all that it names.
         autocast: what it runs in, or None.
+        frozen: the parameters that it is not differentiated for, or None.
     """
 
     fn: LossFn
@@ -31,9 +33,10 @@ class Loss:
     has_mode: bool
     names: frozenset[str]
     autocast: amp.autocast | None
+    frozen: Where
 
     @classmethod
-    def of(cls, fn: LossFn, autocast: amp.autocast | None = None) -> "Loss":
+    def of(cls, fn: LossFn, autocast: amp.autocast | None = None, frozen: Where = None) -> "Loss":
         """Read a loss function's signature.
 
         Raises:
@@ -51,7 +54,7 @@ class Loss:
             )
         named = inspect.signature(fn).parameters
         carried = tuple(name for name in _CARRIED if name in named)
-        return cls(fn, carried, "training" in named, frozenset(named), autocast)
+        return cls(fn, carried, "training" in named, frozenset(named), autocast, frozen)
 
     def arguments(self, batch: Batch) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A batch as arguments: a tuple or list as positional ones; a dict as keywords if all its keys are named."""

@@ -57,7 +57,7 @@ class Replicas:
         """
         axes = self.mesh.axis_names
         split = {name: split_axis(leaf.shape, self.mesh) for name, leaf in params.items()}
-        of_replica = OfReplica(loss.fn, loss.carried, loss.has_mode, loss.names, loss.autocast, split)
+        of_replica = OfReplica(**vars(loss), split=split)
         own_stream = is_per_replica(generator)
 
         def replica(params: Params, batch: Batch, buffers: Buffers, generator: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 
 from jaxgrad import amp
 from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.selection import Where
 from jaxgrad._core.types import Batch, LossFn, Metrics
 from jaxgrad.amp import GradScaler
 from jaxgrad.optim._rule.precision import double_precision, pack, widen
@@ -39,6 +40,7 @@ def make_train_step(
     skip_nonfinite: bool = False,
     scaler: GradScaler | None = None,
     autocast: amp.autocast | None = None,
+    frozen: Where = None,
     mesh: Mesh | None = None,
     donate: bool = True,
 ) -> "TrainStep":
@@ -78,6 +80,8 @@ def make_train_step(
             those of the second (``train.ReplicaBatches``).
         autocast: an ``amp.autocast`` that the forward pass and the loss run in, as in torch under ``with autocast():``;
             the backward, the parameters and all that follows keep float32. float16 wants a ``scaler`` beside it.
+        frozen: names of parameters ("features.*"), or what else ``autograd.freeze`` takes: ``requires_grad_(False)``.
+            They have no gradient and none is computed, so the optimizer leaves them and their state alone.
         donate: whether the step takes over the memory of the state it is given, so that one copy of it exists. The
             old state cannot be used afterwards.
 
@@ -106,7 +110,7 @@ def make_train_step(
     >>> state.params["w"].tolist(), float(metrics["loss"])
     ([0.5, 0.5], 2.0)
     """
-    loss = Loss.of(loss_fn, autocast)
+    loss = Loss.of(loss_fn, autocast, frozen)
     update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite, scaler)
     _check_accumulation(accumulate, accumulate_reduction)
 
