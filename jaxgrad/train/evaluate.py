@@ -9,9 +9,29 @@ from jaxgrad import amp
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.types import Batch, LossFn, Metrics
 from jaxgrad.train.loss import Loss
-from jaxgrad.train.state import TrainState
+from jaxgrad.train.state import TrainState, check_not_taken
 
-EvalStep = Callable[[TrainState, Batch], Metrics]
+
+class EvalStep:
+    """A compiled evaluation; call it with ``(state, batch)``.
+
+    Args:
+        evaluate: the function to compile.
+    """
+
+    def __init__(self, evaluate: Callable[[TrainState, Batch], Metrics]) -> None:
+        self.jitted: Any = jax.jit(evaluate)
+
+    def __call__(self, state: TrainState, batch: Batch) -> Metrics:
+        """The metrics of a batch."""
+        if getattr(state, "taken_by", None) is not None:
+            check_not_taken(state)
+        metrics: Metrics = self.jitted(state, batch)
+        return metrics
+
+    def _cache_size(self) -> int:
+        size: int = self.jitted._cache_size()
+        return size
 
 
 def make_eval_step(loss_fn: LossFn, *, autocast: amp.autocast | None = None) -> EvalStep:
@@ -27,7 +47,8 @@ def make_eval_step(loss_fn: LossFn, *, autocast: amp.autocast | None = None) -> 
         A jitted function; ``metrics`` has the ``loss`` and whatever the loss function reports.
 
     Raises:
-        RuntimeError: when called: the loss function updates buffers or draws from the generator, which would be lost.
+        RuntimeError: when called: the loss function updates buffers or draws from the generator, which would be lost;
+            a state whose memory a step has taken over.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import func, nn, optim, random, train
@@ -40,7 +61,6 @@ def make_eval_step(loss_fn: LossFn, *, autocast: amp.autocast | None = None) -> 
     """
     loss = Loss.of(loss_fn, autocast)
 
-    @jax.jit
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         buffers, generator = state.buffers, state.generator
         value, aux = loss(state.params, batch, buffers=buffers, generator=generator, training=False)
@@ -52,7 +72,7 @@ def make_eval_step(loss_fn: LossFn, *, autocast: amp.autocast | None = None) -> 
             raise _lost("draws from the generator", None)
         return {"loss": value, **(aux.metrics or {})}
 
-    return evaluate
+    return EvalStep(evaluate)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -151,6 +151,23 @@ def check_scaler(scaler: Any) -> GradScaler:
     raise TypeError(explain("a scaler is a GradScaler", got=type(scaler).__name__, remedy="scaler = amp.GradScaler()"))
 
 
+def check_not_taken(state: Any) -> None:
+    """Raise if a step has taken over the memory of a state, and say which.
+
+    Raises:
+        RuntimeError: it has.
+    """
+    leaves = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
+    if any(not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted() for leaf in leaves):
+        by = getattr(state, "taken_by", "another step")
+        raise RuntimeError(
+            explain(
+                f"this state cannot be used again: the {by} has taken over its memory",
+                remedy="go on with the state that the step returned; or make_train_step(..., donate=False)",
+            )
+        )
+
+
 def _copied(values: ParamsLike) -> dict[str, Any]:
     return {name: jnp.array(value, copy=True) for name, value in values.items()}
 

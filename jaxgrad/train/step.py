@@ -23,7 +23,7 @@ from jaxgrad.train.mesh import replicas_of
 from jaxgrad.train.parallel import Replicas
 from jaxgrad.train.parts import Parts
 from jaxgrad.train.sharding import on_mesh, shard_batch
-from jaxgrad.train.state import TrainState
+from jaxgrad.train.state import TrainState, check_not_taken
 from jaxgrad.train.update import Update
 
 
@@ -165,9 +165,11 @@ class TrainStep:
     def __call__(self, state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
         """The state after a step, and the metrics."""
         if self._replicas is not None and not is_traced(state, batch):
-            _check_not_taken(state)  # jaxlib 0.10 ends the process where a deleted array lies on several devices
+            check_not_taken(state)  # jaxlib 0.10 ends the process where a deleted array lies on several devices
             state = on_mesh(state, self._replicas.mesh)
             batch = shard_batch(batch, self._replicas.mesh, axis=self._replicas.rows)
+        elif getattr(state, "taken_by", None) is not None:
+            check_not_taken(state)
         try:
             if lr is None:
                 after: tuple[TrainState, Metrics] = self.jitted(state, batch)
@@ -216,18 +218,6 @@ def _check_accumulation(accumulate: Any, reduction: str) -> None:
 
 def _explain_deleted(state: Any, error: Exception) -> None:
     try:
-        _check_not_taken(state)
+        check_not_taken(state)
     except RuntimeError as explained:
         raise explained from error
-
-
-def _check_not_taken(state: Any) -> None:
-    leaves = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
-    if any(not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted() for leaf in leaves):
-        by = getattr(state, "taken_by", "another step")
-        raise RuntimeError(
-            explain(
-                f"this state cannot be used again: the {by} has taken over its memory",
-                remedy="go on with the state that the step returned; or make_train_step(..., donate=False)",
-            )
-        )

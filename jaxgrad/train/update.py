@@ -33,6 +33,14 @@ class Update:
     scaler: GradScaler | None = None
 
     def __post_init__(self) -> None:
+        if not hasattr(self.tx, "init"):
+            raise TypeError(
+                explain(
+                    "a train step takes an optimizer",
+                    got=type(self.tx).__name__,
+                    remedy="train.make_train_step(loss_fn, optim.Adam()); the parameters are init_state's",
+                )
+            )
         if self.schedule is not None:
             check_schedule(self.schedule)
             if isinstance(self.schedule, ReduceLROnPlateau):

@@ -1,8 +1,9 @@
 """Hyper-parameters of the right kind, before their values are looked at."""
 
+import functools
 import numbers
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -10,6 +11,9 @@ from flax import nnx
 
 from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.errors import explain
+from jaxgrad._core.operations import of_the_same_module
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _TUPLES = ("betas", "etas", "step_sizes", "ns_coefficients", "eps")
 
@@ -29,6 +33,21 @@ def check_kinds(function: str, hyperparams: Mapping[str, Any]) -> None:
             by_default = name == "eps" and index == 0 and each is None
             if not by_default:
                 _check_number(function, f"{name}[{index}]", each)
+
+
+def after_torchs_parameters(factory: F) -> F:
+    """Mark an optimizer's function: called as torch's class is, with parameters first, it says where they go.
+
+    Python itself would say no more than "got multiple values for argument 'lr'".
+    """
+    check, name = _check_number, factory.__name__
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        if args:
+            check(name, "lr", args[0])
+        return factory(*args, **kwargs)
+
+    return functools.update_wrapper(of_the_same_module(made, factory), factory)  # type: ignore[return-value]
 
 
 _COUNTED = {"Muon": "Coefficients must be a tuple of exactly 3 values"}

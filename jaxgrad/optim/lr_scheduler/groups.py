@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from jaxgrad._core.errors import explain
 
@@ -29,7 +30,7 @@ def normalize_lr(lr: Any) -> Any:
     Raises:
         TypeError: neither a number nor a list of numbers.
     """
-    if isinstance(lr, (list, tuple)) and lr:
+    if isinstance(lr, (list, tuple)) and lr and not isinstance(lr, optax.GradientTransformation):
         return tuple(_number(each) for each in lr)
     return _number(lr)
 
@@ -70,7 +71,7 @@ def _number(value: Any) -> Number:
     raise TypeError(
         explain(
             f"{type(value).__name__} is not a learning rate",
-            got=value,
+            got=type(value).__name__ if isinstance(value, optax.GradientTransformation) else value,
             expected="a number, or a list of numbers with one per parameter group",
             remedy="the first argument stands where torch has the optimizer: the lr that its groups were made with",
         )
