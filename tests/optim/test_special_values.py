@@ -52,7 +52,8 @@ def test_one_wild_gradient_among_calm_ones(name, kwargs, x64):
         reference.step()
         params, state = step(params, {key: jnp.asarray(value) for key, value in grads.items()}, state)
         for key, leaf in leaves.items():
-            np.testing.assert_allclose(params[key], leaf.detach().numpy(), rtol=1e-12, err_msg=key)
+            # every entry has moved by some 0.1, also where what is left is near zero
+            np.testing.assert_allclose(params[key], leaf.detach().numpy(), rtol=1e-12, atol=1e-14, err_msg=key)
 
 
 @pytest.mark.parametrize("default", ["float32", "float64"])

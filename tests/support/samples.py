@@ -208,7 +208,7 @@ def cotangent_of(shape, dtype):
     return cotangent(np.zeros(shape, np.dtype(dtype)))
 
 
-def neighbours(fn, tensors, runs=4):
+def neighbours(fn, tensors, runs=16):
     """Torch's answers from starts one unit in the last place away, drawn up or down: how much of a result is rounding.
 
     One run of the reference is a lottery: where terms cancel, a single number may come out exact by luck.
