@@ -18,6 +18,7 @@ from jaxgrad.optim._rule.precision import double_precision, pack, widen
 from jaxgrad.optim.lr_scheduler import LRScheduler
 from jaxgrad.optim.swa_utils import AveragedModel
 from jaxgrad.train.gradient import accumulated, gradient
+from jaxgrad.train.handover import Handover, Returned, Taken
 from jaxgrad.train.loss import Loss
 from jaxgrad.train.mesh import replicas_of
 from jaxgrad.train.parallel import Replicas
@@ -25,6 +26,8 @@ from jaxgrad.train.parts import Parts
 from jaxgrad.train.sharding import on_mesh, shard_batch
 from jaxgrad.train.state import TrainState, check_not_taken
 from jaxgrad.train.update import Update
+
+BEGIN = "state = train.init_state(params, tx, ...); state, metrics = step(state, batch)"
 
 
 def make_train_step(
@@ -157,7 +160,13 @@ class TrainStep:
         parts: Parts | None = None,
     ):
         self.parts = parts
-        self.jitted: Any = jax.jit(step, donate_argnums=(0,) if donate else ())
+
+        def compiled(taken: Taken, read: tuple[Any, ...], *rest: Any) -> tuple[Returned, Metrics]:
+            after, metrics = step(taken.handover.join(taken.leaves, read), *rest)
+            return Returned.of(after, read), metrics
+
+        self.jitted: Any = jax.jit(compiled, donate_argnums=(0,) if donate else ())
+        self._handover: Handover | None = None
         self.__name__ = name
         self._donates = donate
         self._replicas = replicas
@@ -170,21 +179,28 @@ class TrainStep:
             batch = shard_batch(batch, self._replicas.mesh, axis=self._replicas.rows)
         elif getattr(state, "taken_by", None) is not None:
             check_not_taken(state)
+        arguments = self._arguments(state, batch, lr)
         try:
-            if lr is None:
-                after: tuple[TrainState, Metrics] = self.jitted(state, batch)
-            else:
-                after = self.jitted(state, batch, _packed(lr))
+            returned, metrics = self.jitted(*arguments)
         except (RuntimeError, ValueError) as error:
             _explain_deleted(state, error)
             raise
-        if self._donates and isinstance(state, TrainState):
+        if self._donates:
             state.taken_by = self.__name__
-        return after
+        return returned.state(arguments[1]), metrics
 
-    def lower(self, *args: Any, **kwargs: Any) -> Any:
+    def lower(self, state: TrainState, batch: Batch, lr: Any = None) -> Any:
         """``jax.jit``'s: the program, without running it."""
-        return self.jitted.lower(*args, **kwargs)
+        return self.jitted.lower(*self._arguments(state, batch, lr))
+
+    def _arguments(self, state: TrainState, batch: Batch, lr: Any) -> tuple[Any, ...]:
+        if not isinstance(state, TrainState):
+            raise TypeError(explain("a train step begins with a TrainState", got=type(state).__name__, remedy=BEGIN))
+        leaves, structure = state.tree_flatten()
+        if self._handover is None or self._handover.structure is not structure:
+            self._handover = Handover(state)
+        taken, read = self._handover.part(leaves)
+        return (taken, read, batch) if lr is None else (taken, read, batch, _packed(lr))
 
     def _cache_size(self) -> int:
         size: int = self.jitted._cache_size()

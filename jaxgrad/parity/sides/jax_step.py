@@ -114,7 +114,7 @@ class JaxRun:
         """Whether the step, given float64, computes in float64 throughout."""
         if self._pure is None:
             with self._precision():
-                self._pure = is_pure(jax.make_jaxpr(self.train_step.jitted)(self.state, self._batch).jaxpr)
+                self._pure = is_pure(jax.make_jaxpr(self.train_step)(self.state, self._batch).jaxpr)
         return self._pure
 
     def restore(self, values: Mapping[str, Tensors], perturbed: int | None = None) -> None:
