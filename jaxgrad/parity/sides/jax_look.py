@@ -22,22 +22,23 @@ class Look:
     Args:
         parts: of the train step.
         only: the paths of the modules to look at, or None for all.
+        whole: whether the state after the step is asked for too.
 
     Attributes:
         order: the names in ``forward`` in the order in which the modules finished, which a compiled program sorts.
     """
 
-    def __init__(self, parts: Parts, only: frozenset[str] | None):
-        self.parts, self.only = parts, only
+    def __init__(self, parts: Parts, only: frozenset[str] | None, *, whole: bool = False):
+        self.parts, self.only, self.whole = parts, only, whole
         self.order: list[str] = []
         self._jitted = jax.jit(self._look)
 
-    def __call__(self, state: TrainState, batch: Any) -> dict[str, dict[str, Any]]:
-        """What happens in the step from this state."""
-        seen: dict[str, dict[str, Any]] = jax.device_get(self._jitted(state, batch))
-        return seen
+    def __call__(self, state: TrainState, batch: Any) -> tuple[dict[str, Any], TrainState | None]:
+        """What happens in the step from this state, and the state after it if that was asked for."""
+        seen, after = self._jitted(state, batch)
+        return jax.device_get(seen), after
 
-    def _look(self, state: TrainState, batch: Any) -> dict[str, dict[str, Any]]:
+    def _look(self, state: TrainState, batch: Any) -> tuple[dict[str, Any], TrainState | None]:
         parts, update = self.parts, self.parts.update
         loss = _Watched(**vars(parts.loss), look=self)
         held = state.params, batch, state.buffers, state.generator
@@ -55,7 +56,9 @@ class Look:
             norms = {name: clipped[name] for name in ("total_norm",) if name in clipped}
             values = {name: grad for name, grad in (clipped or grads).items() if name != "total_norm"}
             clipped = {**norms, **clip_grad_value(values, update.clip_grad_value)}
-        return {"forward": computed.metrics[_FORWARD], "grads": grads, "clipped": clipped}
+        after = update(state, computed, None)[0] if self.whole else None
+        loss_of_step = {"loss": computed.loss}
+        return {"forward": computed.metrics[_FORWARD], "loss": loss_of_step, "grads": grads, "clipped": clipped}, after
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ class JaxRun:
     """One run of a ``JaxStep``.
 
     The parameters, buffers, optimizer state, stream and loss are those of the compiled step itself; gradients, clipped
-    gradients and module outputs come from a second program, which is made of the same parts.
+    gradients and module outputs come from a second program, which is made of the same parts. In float64, where it is
+    the parts that are judged, the second program is all there is.
     """
 
     def __init__(self, side: JaxStep, *, float64: bool = False):
@@ -66,7 +67,7 @@ class JaxRun:
             state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), side.state)
             self.state = widened(state) if float64 else state
             self.dtype = next((v.dtype for v in state.params.values() if v.dtype.kind == "f"), np.dtype("float32"))
-            self._look = Look(parts, side.only)
+            self._look = Look(parts, side.only, whole=float64)
         self._pure: bool | None = None
         self._batch: Any = None
         self.meta: dict[str, Any] = {
@@ -90,12 +91,15 @@ class JaxRun:
             batch = as_arrays(batch, np.float64 if self.float64 else self.dtype)
             self._batch = batch
             lr = lr_of(self.state.opt_state)
-            seen = self._look(self.state, batch)
-            self.state, metrics = self.train_step(self.state, batch)
+            seen, after = self._look(self.state, batch)
+            if after is None:
+                after, metrics = self.train_step(self.state, batch)
+                seen["loss"] = {"loss": np.array(metrics["loss"])}
+            self.state = after
             phases: dict[str, Tensors] = {
                 "inputs": recorded(batch),
                 "forward": seen["forward"],
-                "loss": {"loss": np.array(metrics["loss"])},
+                "loss": seen["loss"],
                 "grads": arrays(seen["grads"]),
                 "clipped": arrays(seen["clipped"]),
                 "lr": lr,

@@ -56,6 +56,12 @@ class Doubles(TorchDispatchMode):
             return target.copy_(narrow)
         if "dtype" in kwargs or func.overloadpacket not in _OF_INTEGERS:
             kwargs = self._in_own(func, args, kwargs)
+        before = torch.get_rng_state()
+        wide, named = _mapped((args, kwargs), LOWER, torch.float64)
+        result = func(*wide, **named)
+        if torch.equal(torch.get_rng_state(), before):  # attention without dropout is among those that may draw
+            return result
+        torch.set_rng_state(before)
         args, kwargs = _mapped((args, kwargs), {torch.float64}, self.own)
         return _mapped(func(*args, **kwargs), LOWER, torch.float64)
 
