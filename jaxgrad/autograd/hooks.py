@@ -17,6 +17,7 @@ import numpy as np
 from jaxgrad._core.selection import UnknownName, select
 from jaxgrad._core.trees import is_none, key_order, path_name, with_key_order
 from jaxgrad._core.types import Array, PyTree
+from jaxgrad._jaxpr.hooked import NO_GRADIENT, hooking
 from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad.autograd._tape.cotangent import conjugated
 
@@ -31,7 +32,8 @@ def register_hook(tensor: Array, *hooks: GradHook) -> Array:
     """Mirror of ``torch.Tensor.register_hook``: the value, whose gradient goes through ``hooks`` in this order.
 
     The gradient is the sum over all uses of the returned value, as in torch. Differs from torch: a hook called for
-    its side effect alone has none here (``jax.debug.print`` prints); reverse mode only, as ``jax.custom_vjp``.
+    its side effect alone has none here (``jax.debug.print`` prints); reverse mode only, as ``jax.custom_vjp``; hooks
+    registered in one call run in their order, and one registered on what an earlier call returned runs before it.
 
     Args:
         tensor: an array, an intermediate value or a parameter.
@@ -41,7 +43,9 @@ def register_hook(tensor: Array, *hooks: GradHook) -> Array:
         The array to go on with.
 
     Raises:
-        RuntimeError: a hook returns another shape or dtype; ``tensor`` cannot have a gradient.
+        RuntimeError: a hook returns another shape or dtype; ``tensor`` cannot have a gradient. That it does not
+            require one (it stems from constants, frozen leaves, ``no_grad``) is known to the functions of this
+            package, ``backward`` and its relatives, which then raise torch's sentence; ``jax.grad`` does not know.
         TypeError: a hook returns what is not an array.
 
     >>> from jaxgrad import autograd
@@ -52,7 +56,7 @@ def register_hook(tensor: Array, *hooks: GradHook) -> Array:
     """
     tensor = jnp.asarray(tensor)
     if not jnp.issubdtype(tensor.dtype, jnp.inexact):
-        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        raise RuntimeError(NO_GRADIENT)
 
     def run(cotangent: Array) -> Array:
         grad = conjugated(cotangent)  # torch's gradient of a complex value
@@ -65,6 +69,7 @@ def register_hook(tensor: Array, *hooks: GradHook) -> Array:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
+@hooking
 def _hooked(rule: Jaxpr, closed_over: list[Array], tensor: Array) -> Array:
     del rule, closed_over
     return tensor

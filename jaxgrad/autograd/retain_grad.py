@@ -18,6 +18,7 @@ from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
 from jaxgrad._jaxpr.dependence import Reach, dependence
 from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
+from jaxgrad._jaxpr.hooked import first_hooks, hook_of
 from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn
 from jaxgrad.autograd._tape.flat_function import trace
 from jaxgrad.autograd._tape.inputs import Choice, choose
@@ -32,9 +33,9 @@ Taps = dict[str, Any]
 def retain_grad(tensor: Array, name: str) -> Array:
     """Mirror of ``torch.Tensor.retain_grad``: the same value under a name, for ``backward_retaining`` to find.
 
-    Inside a ``scan`` the gradients of all rounds are stacked. What a hook does to the gradient counts if the hook is
-    registered on the returned value, as in torch, where the retained gradient is the one after the hooks. Without
-    ``backward_retaining`` the name does nothing.
+    Inside a ``scan`` the gradients of all rounds are stacked. The retained gradient is the one after all hooks of the
+    value, whether they were registered before or after this, as in torch. Without ``backward_retaining`` the name does
+    nothing.
 
     Args:
         tensor: a floating point or complex array.
@@ -97,9 +98,11 @@ def backward_retaining(
     names = _names(jaxpr.jaxpr)
     taps = _taps(jaxpr.jaxpr, _live(jaxpr.jaxpr, choice, len(leaves)))
 
+    tap = _Tapping(_hooked_names(jaxpr.jaxpr))
+
     def tapped(tree: dict[str, Any]) -> Any:
         arrays = call.arrays(tree["params"])
-        return call.result(evaluate(jaxpr.jaxpr, jaxpr.consts, arrays, _tap, tree["taps"]))
+        return call.result(evaluate(jaxpr.jaxpr, jaxpr.consts, arrays, tap, tree["taps"]))
 
     tree = {"params": params, "taps": {name: jnp.zeros(tap.shape, tap.dtype) for name, tap in taps.items()}}
     before = None if grads is None else {"params": grads, "taps": dict.fromkeys(taps)}
@@ -163,11 +166,32 @@ def _taps(jaxpr: Jaxpr, live: set[str]) -> dict[str, jax.ShapeDtypeStruct]:
     return found
 
 
-def _tap(eqn: JaxprEqn, operands: list[Any], taps: Taps) -> Sequence[Any] | Into:
-    name = _name_of(eqn)
-    if name is not None:
-        return [operands[0] + taps[name]] if name in taps else operands
-    inside = {}
-    if kind_of(eqn) in ENTERED:
-        inside = {name: taps[name] for inner in inner_jaxprs(eqn) for name in _names(inner) if name in taps}
-    return Into(inside) if inside else alone(eqn, operands)
+def _hooked_names(jaxpr: Jaxpr) -> dict[int, list[str]]:
+    """The names of values that have hooks, by the hook (its id) that their gradient comes through last."""
+    found: dict[int, list[str]] = {}
+    hooks = first_hooks(jaxpr)
+    for eqn in jaxpr.eqns:
+        name, hook = _name_of(eqn), hook_of(hooks, eqn.invars[0]) if eqn.invars else None
+        if name is not None and hook is not None:
+            found.setdefault(id(hook), []).append(name)
+        for inner in inner_jaxprs(eqn):
+            found.update(_hooked_names(inner))
+    return found
+
+
+class _Tapping:
+    """The visit that adds the taps: to a value as it is named, or where it has hooks to what went into the first."""
+
+    def __init__(self, hooked: dict[int, list[str]]) -> None:
+        self.hooked, self.behind_hooks = hooked, {name for names in hooked.values() for name in names}
+
+    def __call__(self, eqn: JaxprEqn, operands: list[Any], taps: Taps) -> Sequence[Any] | Into:
+        name = _name_of(eqn)
+        if name is not None:
+            return [operands[0] + taps[name]] if name in taps and name not in self.behind_hooks else operands
+        for name in self.hooked.get(id(eqn), ()):
+            operands = [*operands[:-1], operands[-1] + taps[name]] if name in taps else operands
+        inside = {}
+        if kind_of(eqn) in ENTERED:
+            inside = {name: taps[name] for inner in inner_jaxprs(eqn) for name in _names(inner) if name in taps}
+        return Into(inside) if inside else alone(eqn, operands)

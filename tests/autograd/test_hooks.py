@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrad.autograd import backward, backward_retaining, grad, post_accumulate_grad, register_hook, retain_grad
+from jaxgrad.autograd import (
+    backward,
+    backward_retaining,
+    detach,
+    forward,
+    grad,
+    no_grad,
+    post_accumulate_grad,
+    register_hook,
+    retain_grad,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -169,19 +179,78 @@ def test_retain_grad(x64):
     np.testing.assert_allclose(doubled["w"], 2 * plain["w"], rtol=1e-14)
 
 
-def test_retained_gradient_is_the_one_after_the_hooks(x64):
+@pytest.mark.parametrize("order", ["hook retain", "retain hook", "hook retain hook", "retain hook retain"])
+def test_retained_gradient_is_the_one_after_the_hooks(order, x64):
+    """Torch runs the hook of ``retain_grad`` after all others, whatever was registered first."""
     t = torch.tensor(A, requires_grad=True)
     h = t**2
-    h.retain_grad()
-    h.register_hook(lambda g: 10 * g)
-    (h * 3).sum().backward()
 
     def loss(a):
-        return (register_hook(retain_grad(a**2, "h"), lambda g: 10 * g) * 3).sum()
+        h = a**2
+        for i, step in enumerate(order.split()):
+            h = register_hook(h, lambda g: 10 * g) if step == "hook" else retain_grad(h, f"h{i}")
+        return (h * 3).sum()
 
+    for step in order.split():
+        if step == "hook":
+            h.register_hook(lambda g: 10 * g)
+        else:
+            h.retain_grad()
+    (h * 3).sum().backward()
+    for run in (backward_retaining, jax.jit(backward_retaining, static_argnums=0)):
+        _, found, retained = run(loss, jnp.asarray(A))
+        assert retained
+        for each in retained.values():
+            np.testing.assert_array_equal(each, h.grad.numpy())
+        np.testing.assert_array_equal(found, t.grad.numpy())
+
+
+def test_retained_after_hooks_in_a_scan_and_for_all_uses(x64):
+    def loss(a):
+        def step(h, row):
+            hooked = register_hook(h * row, lambda g: 2 * g + 1)
+            named = retain_grad(hooked, "h")
+            return named + hooked, None  # in torch both are one tensor
+
+        return jax.lax.scan(step, a, jnp.array([0.5, -2.0]))[0].sum()
+
+    t = h = torch.tensor(A, requires_grad=True)
+    kept = []
+    for row in (0.5, -2.0):
+        h = h * row
+        h.register_hook(lambda g: 2 * g + 1)
+        h.retain_grad()
+        kept.append(h)
+        h = h + h
+    h.sum().backward()
     _, found, retained = backward_retaining(loss, jnp.asarray(A))
-    np.testing.assert_array_equal(retained["h"], h.grad.numpy())
-    np.testing.assert_array_equal(found, t.grad.numpy())
+    np.testing.assert_allclose(retained["h"], [each.grad.numpy() for each in kept], rtol=1e-14)
+    np.testing.assert_allclose(found, t.grad.numpy(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("call", [backward, backward_retaining, grad, forward])
+def test_a_hook_on_what_requires_no_grad(call):
+    """Torch's sentence, wherever it is known: constants, frozen leaves, ``no_grad``, ``detach``; not where it is not."""
+    hook = lambda g: 2 * g  # noqa: E731
+    expected = sentence(lambda: torch.ones(2).register_hook(hook))
+    p = {"w": jnp.ones(2), "frozen": jnp.ones(2)}
+    for of in (
+        lambda p: jnp.ones(2),
+        lambda p: detach(p["w"] * 2),
+        lambda p: no_grad(lambda: p["w"] * 2)(),
+        lambda p: jnp.floor(p["w"]).astype(jnp.int32) * jnp.float32(1),
+    ):
+        wrong = lambda p, of=of: (p["w"] * register_hook(of(p), hook)).sum()  # noqa: E731
+        assert sentence(lambda: call(wrong, p)) == expected
+        assert sentence(lambda: call(jax.jit(wrong), p)) == expected
+    of_frozen = lambda p: (p["w"] * register_hook(p["frozen"] * 2, hook)).sum()  # noqa: E731
+    if call is not grad:
+        assert sentence(lambda: call(of_frozen, p, inputs={"w": True, "frozen": False})) == expected
+    call(of_frozen, p)
+    # a branch that is not taken registers nothing in torch
+    call(
+        lambda p: jax.lax.cond(True, lambda: (p["w"] * p["frozen"]).sum(), lambda: register_hook(jnp.ones(()), hook)), p
+    )
 
 
 def test_retain_grad_through_control_flow(x64):

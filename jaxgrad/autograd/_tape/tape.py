@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.dependence import NOTHING, Leaves, Reach, dependence, union
+from jaxgrad._jaxpr.hooked import check_hooks
 from jaxgrad._jaxpr.unstable import jaxpr_as_fun
 from jaxgrad.autograd._tape.flat_function import FlatFunction, flatten
 from jaxgrad.autograd._tape.inputs import Choice
@@ -44,6 +45,7 @@ def record(fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux:
         jaxpr = jax.make_jaxpr(call)(*leaves)
     except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
         return _defined_by_run(call, leaves, choice)
+    check_hooks(jaxpr.jaxpr, choice.inputs(len(leaves)))
     reach = dependence(jaxpr.jaxpr, choice.inputs(len(leaves)))[: call.outputs.num_leaves]
     chosen = union(reach).defined & choice.wanted
     outputs, pullback, rest, places = _vjp(_split(jaxpr_as_fun(jaxpr), call), leaves, chosen)
