@@ -11,6 +11,7 @@ import functools
 import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -33,6 +34,7 @@ from jaxgrad._jaxpr.bodies import (
 from jaxgrad._jaxpr.origin import Frames, is_of_jax, line, origin, scope, transforms
 from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn, Literal
 from jaxgrad.autograd._graph import names as names
+from jaxgrad.autograd._graph.outputs import Outputs, call_of
 from jaxgrad.autograd._graph.tracing import operation_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,7 +108,7 @@ def detect_anomaly(fn: F, check_nan: bool = True, *, check_inf: bool = False) ->
         watch = _Watch(check_nan, check_inf, _forward_equations(jaxpr.jaxpr, {}))
         watch.arguments(values, [_argument(paths[i][0]) for i in places])
         outputs = watch.through(jaxpr.jaxpr, jaxpr.consts, values, _Place())
-        watch.outputs(outputs)
+        watch.end(outputs)
         return jax.tree.unflatten(out_tree[0], outputs)
 
     return watched  # type: ignore[return-value]
@@ -120,6 +122,17 @@ class _Place:
     scope: str = ""
     where: str = ""
     loops: tuple[str, ...] = ()
+    within: bool = False
+    """Inside of a function of JAX's."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An operation whose backward gave an anomaly, which is to be reported with the number of the output."""
+
+    call: Frames = ()
+    name: str = ""
+    report: Callable[[int], str] | None = None
 
 
 class _Watch:
@@ -127,6 +140,7 @@ class _Watch:
 
     def __init__(self, check_nan: bool, check_inf: bool, forward: dict[Frames, JaxprEqn]) -> None:
         self.check_nan, self.check_inf, self.forward = check_nan, check_inf, forward
+        self.outputs_of, self.found = Outputs(), _Found()
         self.from_constant = ""
         """The first NaN that a constant brought into the forward; torch sees it in the backward, if there is one."""
 
@@ -139,8 +153,9 @@ class _Watch:
                     explain(f"The argument {name} holds {kind} values already", got=_elements(value, kind))
                 )
 
-    def outputs(self, values: Sequence[Any]) -> None:
+    def end(self, values: Sequence[Any]) -> None:
         """A NaN that a constant brought in and that is still there at the end, no backward having met it."""
+        self._raise_found()
         if self.from_constant and any(self._anomaly(value) == "nan" for value in values):
             raise RuntimeError(self.from_constant)
 
@@ -164,6 +179,8 @@ class _Watch:
             scope="/".join(each for each in (place.scope, scope(eqn)) if each),
         )
         kind = kind_of(eqn)
+        if not place.backward and not place.within:
+            self.outputs_of.note_forward(eqn, operands)
         if kind in _CALLS:
             return self._call(eqn, body_of(eqn), operands, place)
         if kind is Kind.SCAN:
@@ -172,18 +189,34 @@ class _Watch:
             return self._while(eqn, operands, place)
         if kind is Kind.BRANCHES:
             return self._call(eqn, branches_of(eqn)[int(operands[0])], operands[1:], place)
+        if self.found.report and call_of(eqn) != self.found.call:
+            self._raise_found()
         results = self._bind(eqn, operands, place)
+        if place.backward:
+            self.outputs_of.note_backward(eqn, operands, results)
         for i, result in enumerate(results):
             anomaly = self._anomaly(result)
             if anomaly is None:
                 continue
-            if all(self._anomaly(operand) is None for operand in operands):
-                raise RuntimeError(self._report(eqn, i, result, anomaly, place))
-            if anomaly == "nan" and place.backward:  # from a constant, or else it would have been raised before
-                raise RuntimeError(self._report(eqn, i, result, anomaly, place))
-            if anomaly == "nan" and not self.from_constant:
+            # in the backward a NaN of an operand's is from a constant, or else it would have been raised before
+            if all(self._anomaly(operand) is None for operand in operands) or (anomaly == "nan" and place.backward):
+                self._note(eqn, i, result, anomaly, place)
+            elif anomaly == "nan" and not self.from_constant:
                 self.from_constant = self._report(eqn, i, result, anomaly, place)
         return results
+
+    def _note(self, eqn: JaxprEqn, index: int, result: Any, kind: str, place: _Place) -> None:
+        """Raise; in the backward only when the operation is done with, since then all its outputs are known."""
+        if not place.backward:
+            raise RuntimeError(self._report(eqn, index, result, kind, place))
+        if not self.found.report:
+            report = partial(self._report, eqn, result=result, kind=kind, place=place)
+            self.found = _Found(call_of(eqn), self._name(eqn)[0], report)
+
+    def _raise_found(self) -> None:
+        if self.found.report:
+            index = self.outputs_of.index(self.found.name, lambda value: self._anomaly(value) is not None)
+            raise RuntimeError(self.found.report(index))
 
     def _bind(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:
         try:
@@ -197,7 +230,7 @@ class _Watch:
     def _call(self, eqn: JaxprEqn, body: Body, operands: Sequence[Any], place: _Place) -> list[Any]:
         jaxpr, consts = body
         if is_of_jax(jaxpr):
-            place = replace(place, where=place.where or line(eqn))
+            place = replace(place, where=place.where or line(eqn), within=True)
         return self.through(jaxpr, consts, operands, place)
 
     def _scan(self, eqn: JaxprEqn, operands: list[Any], place: _Place) -> list[Any]:

@@ -1,5 +1,7 @@
 """Gradient hooks, retained gradients and hooks on leaves, beside torch's."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -230,7 +232,7 @@ def test_retained_after_hooks_in_a_scan_and_for_all_uses(x64):
 
 @pytest.mark.parametrize("call", [backward, backward_retaining, grad, forward])
 def test_a_hook_on_what_requires_no_grad(call):
-    """Torch's sentence, wherever it is known: constants, frozen leaves, ``no_grad``, ``detach``; not where it is not."""
+    """Torch says so, and we wherever it is known: constants, frozen leaves, ``no_grad``, ``detach``."""
     hook = lambda g: 2 * g  # noqa: E731
     expected = sentence(lambda: torch.ones(2).register_hook(hook))
     p = {"w": jnp.ones(2), "frozen": jnp.ones(2)}
@@ -241,8 +243,8 @@ def test_a_hook_on_what_requires_no_grad(call):
         lambda p: jnp.floor(p["w"]).astype(jnp.int32) * jnp.float32(1),
     ):
         wrong = lambda p, of=of: (p["w"] * register_hook(of(p), hook)).sum()  # noqa: E731
-        assert sentence(lambda: call(wrong, p)) == expected
-        assert sentence(lambda: call(jax.jit(wrong), p)) == expected
+        assert sentence(partial(call, wrong, p)) == expected
+        assert sentence(partial(call, jax.jit(wrong), p)) == expected
     of_frozen = lambda p: (p["w"] * register_hook(p["frozen"] * 2, hook)).sum()  # noqa: E731
     if call is not grad:
         assert sentence(lambda: call(of_frozen, p, inputs={"w": True, "frozen": False})) == expected

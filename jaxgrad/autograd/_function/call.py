@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import is_tensor
+from jaxgrad._jaxpr.unstable import JaxprEqn
 from jaxgrad.autograd._function.ctx import FunctionCtx
 
 
@@ -148,7 +150,8 @@ class Call:
                     f"function {name} returned a gradient different than None at position {i + 1}, "
                     "but the corresponding forward input was not a Variable"
                 )
-        return [_fitted(name, i, grads[i], aval) for i, aval in zip(self.positions, tensor_avals, strict=True)]
+        fitted = [_fitted(name, i, grads[i], aval) for i, aval in zip(self.positions, tensor_avals, strict=True)]
+        return [each if each is None else checkpoint_name(each, f"{_OUTPUT}{i}") for i, each in enumerate(fitted)]
 
     def jvp(self, ctx: FunctionCtx, tangents: Sequence[Any], out_avals: Sequence[Any]) -> list[Any]:
         """Run ``jvp``: one tangent for each array of the output, zeros for None.
@@ -189,6 +192,15 @@ class Call:
             jnp.broadcast_to(jnp.asarray(a)[None], (size, *np.shape(a))) if dim is None else jnp.moveaxis(a, dim, 0)
             for a, dim in zip(arrays, found, strict=True)
         ]
+
+
+_OUTPUT = "output of a rule: "
+
+
+def output_of_rule(eqn: JaxprEqn) -> int | None:
+    """Which output of a rule's backward an equation hands out, as torch counts them; None if it is another one."""
+    name = eqn.params.get("name") if eqn.primitive.name == "name" else None
+    return int(name.removeprefix(_OUTPUT)) if isinstance(name, str) and name.startswith(_OUTPUT) else None
 
 
 def _fitted(name: str, i: int, grad: Any, aval: Any) -> Any:
