@@ -35,11 +35,35 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def dtype_of(leaf: Any) -> np.dtype:
+    """The dtype of an array or number.
+
+    Raises:
+        TypeError: it is neither, a tensor of torch's for instance.
+    """
+    try:
+        return jnp.result_type(leaf)
+    except TypeError:
+        raise not_an_array(leaf) from None
+
+
+def not_an_array(value: Any, what: str = "an array") -> TypeError:
+    """The TypeError for what stands in the place of an array, with the way from torch's tensors, to be raised."""
+    cls = type(value)
+    of_torch = cls.__module__.partition(".")[0] == "torch"
+    name = f"{cls.__module__}.{cls.__name__}" if of_torch else cls.__name__
+    remedy = (
+        "jnp.asarray(tensor.detach().numpy()); for all parameters: params, buffers = "
+        "serialization.load_state_dict(model, module.state_dict())"
+    )
+    return TypeError(explain(f"expected {what}, got {name}", remedy=remedy if of_torch else None))
+
+
 def describe(leaf: Any) -> str:
     """Dtype and shape of a leaf in JAX's short form: ``float32[3,5]``; ``None`` for a missing gradient."""
     if leaf is None:
         return "None"
-    return f"{jnp.result_type(leaf)}[{','.join(str(n) for n in np.shape(leaf))}]"
+    return f"{dtype_of(leaf)}[{','.join(str(n) for n in np.shape(leaf))}]"
 
 
 def check_matching_grads(params: PyTree, grads: PyTree, *, what: str = "grads") -> None:
@@ -84,10 +108,10 @@ def check_grad_fits(name: str, grad: Any, leaf: Any) -> None:
             f"attempting to assign a gradient of size '{list(np.shape(grad))}' to a tensor of size "
             f"'{list(np.shape(leaf))}'. Please ensure that the gradient and the tensor are the same size"
         )
-    elif jnp.result_type(grad) != jnp.result_type(leaf):
+    elif dtype_of(grad) != dtype_of(leaf):
         sentence = (
-            f"attempting to assign a gradient with dtype '{c_name(jnp.result_type(grad))}' to a tensor with grad_dtype "
-            f"'{torch_name(jnp.result_type(leaf))}'. The gradient must match the tensor's grad_dtype (defaults to the "
+            f"attempting to assign a gradient with dtype '{c_name(dtype_of(grad))}' to a tensor with grad_dtype "
+            f"'{torch_name(dtype_of(leaf))}'. The gradient must match the tensor's grad_dtype (defaults to the "
             "tensor's dtype)."
         )
     else:
@@ -98,7 +122,7 @@ def check_grad_fits(name: str, grad: Any, leaf: Any) -> None:
 def check_differentiable(params: PyTree) -> None:
     """Raise torch's RuntimeError if a leaf that should be differentiated is not floating point or complex."""
     for name, leaf in named_leaves(params).items():
-        if leaf is not None and not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+        if leaf is not None and not jnp.issubdtype(dtype_of(leaf), jnp.inexact):
             raise RuntimeError(
                 explain(
                     "Only Tensors of floating point and complex dtype can require gradients",

@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, addcmul, decayed, div, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check, check_at_least, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters
+from jaxgrad.optim._rule.kinds import constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -57,7 +57,7 @@ def _adadelta(param: Array, grad: Array, state: AdadeltaState, c: Constants) -> 
     return add(param, delta, c["minus_lr"]), AdadeltaState(square_avg, acc_delta)
 
 
-@after_torchs_parameters
+@constructor
 def Adadelta(
     lr: Any = 1.0,
     rho: Any = 0.9,

@@ -11,7 +11,7 @@ from jaxgrad._core.types import Array, PyTree
 from jaxgrad.optim._rule.arithmetic import add, div, element, lerp, mean, mul, norm, rsqrt
 from jaxgrad.optim._rule.checks import check, check_one_element
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -100,7 +100,7 @@ def _number(value: Array, c: Constants) -> Array:
     return value.astype(c["rho"].dtype)
 
 
-@after_torchs_parameters
+@constructor
 def Adafactor(
     lr: Any = 1e-2,
     beta2_decay: Any = -0.8,

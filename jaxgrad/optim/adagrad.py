@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, plus, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters
+from jaxgrad.optim._rule.kinds import constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -54,7 +54,7 @@ def _adagrad(param: Array, grad: Array, state: AdagradState, c: Constants) -> tu
     return addcdiv(param, grad, plus(sqrt(total), c["eps"]), c["minus_lr"]), AdagradState(total)
 
 
-@after_torchs_parameters
+@constructor
 def Adagrad(
     lr: Any = 1e-2,
     lr_decay: Any = 0,

@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check, check_at_least, check_betas, check_lr, check_one_element
 from jaxgrad.optim._rule.flags import check_flags, is_tensor
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -84,7 +84,7 @@ def _adam(
     return addcdiv(param, exp_avg, denom, c["minus_step_size"]), AdamState(exp_avg, exp_avg_sq, largest)
 
 
-@after_torchs_parameters
+@constructor
 def Adam(
     lr: Any = 1e-3,
     betas: tuple[Any, Any] = (0.9, 0.999),
@@ -147,7 +147,7 @@ def Adam(
     )
 
 
-@after_torchs_parameters
+@constructor
 def AdamW(
     lr: Any = 1e-3,
     betas: tuple[Any, Any] = (0.9, 0.999),

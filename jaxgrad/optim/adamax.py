@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, decayed, lerp, mul, plus
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -54,7 +54,7 @@ def _adamax(param: Array, grad: Array, state: AdamaxState, c: Constants) -> tupl
     return addcdiv(param, exp_avg, exp_inf, c["minus_step_size"]), AdamaxState(exp_avg, exp_inf)
 
 
-@after_torchs_parameters
+@constructor
 def Adamax(
     lr: Any = 2e-3,
     betas: tuple[Any, Any] = (0.9, 0.999),

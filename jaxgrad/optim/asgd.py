@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, decayed, mul, plus, sub
 from jaxgrad.optim._rule.checks import check_at_least, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters
+from jaxgrad.optim._rule.kinds import constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -59,7 +59,7 @@ def _asgd(param: Array, grad: Array, state: ASGDState, c: Constants) -> tuple[Ar
     return param, ASGDState(jnp.where(c["mu"] == 1, param, towards))
 
 
-@after_torchs_parameters
+@constructor
 def ASGD(
     lr: Any = 1e-2,
     lambd: Any = 1e-4,

@@ -22,7 +22,7 @@ from jaxgrad.optim._rule.compiled import compiled_descent
 from jaxgrad.optim._rule.descent import Options, empty
 from jaxgrad.optim._rule.entries import as_number, check_groups, check_options
 from jaxgrad.optim._rule.flat_vector import flat, torch_places, unflattener
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, check_kinds
+from jaxgrad.optim._rule.kinds import check_kinds, constructor
 from jaxgrad.optim._rule.lbfgs_entry import from_torch_entry, torch_entry
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.packed import injected, packed, unpacked, widened
@@ -68,7 +68,7 @@ def step_with_closure(
     return loss, params, state
 
 
-@after_torchs_parameters
+@constructor
 def LBFGS(
     lr: Any = 1,
     max_iter: int = 20,

@@ -13,7 +13,7 @@ from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
 from jaxgrad.optim._rule.arithmetic import add, lerp, mul, rounded
 from jaxgrad.optim._rule.checks import check, check_one_element
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -144,7 +144,7 @@ def _lr_ratio(adjust_lr_fn: str | None, rows: int, columns: int) -> float:
     return math.sqrt(max(1, rows / columns))
 
 
-@after_torchs_parameters
+@constructor
 def Muon(
     lr: Any = 1e-3,
     weight_decay: Any = 0.1,

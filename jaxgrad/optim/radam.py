@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, addcmul, decayed, div, lerp, mul, plus, scalar_over, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -75,7 +75,7 @@ def _radam(
     return add(param, moved, -1), RAdamState(exp_avg, exp_avg_sq)
 
 
-@after_torchs_parameters
+@constructor
 def RAdam(
     lr: Any = 1e-3,
     betas: tuple[Any, Any] = (0.9, 0.999),

@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, addcdiv, addcmul, decayed, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters
+from jaxgrad.optim._rule.kinds import constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -78,7 +78,7 @@ def _rmsprop(
     return jnp.where(on, add(param, buf, c["minus_lr"]), plain), RMSpropState(square_avg, buf, grad_avg)
 
 
-@after_torchs_parameters
+@constructor
 def RMSprop(
     lr: Any = 1e-2,
     alpha: Any = 0.99,

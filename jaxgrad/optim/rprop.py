@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcmul, element, mul, sign
 from jaxgrad.optim._rule.checks import check, check_lr
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -64,7 +64,7 @@ def _rprop(param: Array, grad: Array, state: RpropState, c: Constants) -> tuple[
     return addcmul(param, sign(grad), step_size, -1), RpropState(grad, step_size)
 
 
-@after_torchs_parameters
+@constructor
 def Rprop(
     lr: Any = 1e-2,
     etas: tuple[Any, Any] = (0.5, 1.2),

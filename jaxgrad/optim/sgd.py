@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import add, decayed, mul
 from jaxgrad.optim._rule.checks import check, check_one_element
 from jaxgrad.optim._rule.flags import check_flags
-from jaxgrad.optim._rule.kinds import after_torchs_parameters
+from jaxgrad.optim._rule.kinds import constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -68,7 +68,7 @@ def _sgd(param: Array, grad: Array, state: SGDState, c: Constants, *, nesterov: 
     return add(param, grad, c["minus_lr"]), SGDState(buf)
 
 
-@after_torchs_parameters
+@constructor
 def SGD(
     lr: Any = 1e-3,
     momentum: Any = 0,

@@ -18,7 +18,7 @@ from jaxgrad._core.types import Array, PyTree
 from jaxgrad._jaxpr.experimental import BCOO
 from jaxgrad.optim._rule.arithmetic import div, mul, plus, sqrt, sub
 from jaxgrad.optim._rule.checks import check, check_betas, check_one_element
-from jaxgrad.optim._rule.kinds import after_torchs_parameters, as_tuple
+from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.rule import Constants, Scalars
@@ -110,7 +110,7 @@ def _leaves(tree: PyTree) -> dict[str, Any]:
     return {path_name(path): leaf for path, leaf in rows}
 
 
-@after_torchs_parameters
+@constructor
 def SparseAdam(
     lr: Any = 1e-3,
     betas: tuple[Any, Any] = (0.9, 0.999),

@@ -4,12 +4,12 @@ import functools
 import inspect
 import math
 import operator
-import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from jaxgrad._core.diagnosis import in_place_of, with_diagnosis
 from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.dtypes import as_dtype
 from jaxgrad._core.errors import explain, is_traced
@@ -28,14 +28,13 @@ def takes_generator(fn: Callable[P, R]) -> Callable[P, R]:
         TypeError: by the function, for both.
     """
     check = functools.partial(_check_call, fn, inspect.signature(fn))
+    diagnosed = with_diagnosis(fn)
 
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         check(args, kwargs)
-        return fn(*args, **kwargs)
+        return diagnosed(*args, **kwargs)
 
-    # a function of fn's own module, where doctest would otherwise not find it
-    local = types.FunctionType(checked.__code__, fn.__globals__, fn.__name__, None, checked.__closure__)
-    return functools.update_wrapper(local, fn)
+    return in_place_of(fn, checked)
 
 
 def _check_call(

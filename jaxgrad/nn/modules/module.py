@@ -1,5 +1,6 @@
 """The base of all modules: a flax NNX module with torch's ``forward``, torch's lists of itself and torch's ``repr``."""
 
+import inspect
 import textwrap
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from flax import nnx
 from flax.errors import TraceContextError
 
 from jaxgrad._core.call import Call, changed_from_inside, no_stream, unknown_mode
+from jaxgrad._core.diagnosis import FAILURES, is_explained, wrong_argument
 from jaxgrad._core.errors import explain
 from jaxgrad._core.listing import named_children
 from jaxgrad.nn.modules.absent import REMEDIES
@@ -45,6 +47,17 @@ class Module(Listing):
     """
 
     _call: Call | None = None
+
+    @classmethod
+    def _pytree_meta_construct(cls, self: Any, *args: Any, **kwargs: Any) -> None:
+        """Flax's call of the constructor; if it fails on account of an argument, torch's sentence for that one."""
+        try:
+            self.__init__(*args, **kwargs)
+        except FAILURES as error:
+            wrong = None if is_explained(error) else _wrong_argument(cls, args, kwargs)
+            if wrong is None:
+                raise
+            raise wrong from error
 
     @property
     def training(self) -> bool:
@@ -155,6 +168,16 @@ class Module(Listing):
 
     def __str__(self) -> str:
         return repr(self)
+
+
+def _wrong_argument(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError | None:
+    constructor: Any = cls.__init__
+    ours = cls.__module__.startswith("jaxgrad.")
+    draws = "rngs" in inspect.signature(constructor).parameters and "rngs" not in kwargs
+    if not ours and not draws:  # what a constructor of the user's takes is his affair
+        return None
+    remedy = f"rngs = nn.Rngs(random.manual_seed(seed)); nn.{cls.__name__}(..., rngs=rngs)" if draws else None
+    return wrong_argument(constructor, args, kwargs, called=cls.__name__, remedy=remedy)
 
 
 def _kinds(value: Any) -> set[str]:

@@ -1,19 +1,19 @@
 """Hyper-parameters of the right kind, before their values are looked at."""
 
-import functools
 import numbers
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 from flax import nnx
 
 from jaxgrad._core.arguments import wrong_kind
+from jaxgrad._core.diagnosis import in_place_of, with_diagnosis
 from jaxgrad._core.errors import explain
-from jaxgrad._core.operations import of_the_same_module
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _TUPLES = ("betas", "etas", "step_sizes", "ns_coefficients", "eps")
 
@@ -35,19 +35,27 @@ def check_kinds(function: str, hyperparams: Mapping[str, Any]) -> None:
                 _check_number(function, f"{name}[{index}]", each)
 
 
-def after_torchs_parameters(factory: F) -> F:
-    """Mark an optimizer's function: called as torch's class is, with parameters first, it says where they go.
+def constructor(fn: Callable[P, R]) -> Callable[P, R]:
+    """An optimizer's function that says what is wrong with a call: parameters that come first, as torch's do.
 
-    Python itself would say no more than "got multiple values for argument 'lr'".
+    Raises:
+        TypeError: by the function.
     """
-    check, name = _check_number, factory.__name__
 
-    def made(*args: Any, **kwargs: Any) -> Any:
-        if args:
-            check(name, "lr", args[0])
-        return factory(*args, **kwargs)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_first(next(iter(args), kwargs.get("params")))
+        return diagnosed(*args, **kwargs)
 
-    return functools.update_wrapper(of_the_same_module(made, factory), factory)  # type: ignore[return-value]
+    def check_first(first: Any) -> None:
+        if _are_parameters(first):
+            raise wrong_kind(first, "lr", fn.__name__, "float", _remedy(fn.__name__, first))
+
+    diagnosed = with_diagnosis(fn)
+    return in_place_of(fn, checked)
+
+
+def _are_parameters(value: Any) -> bool:
+    return isinstance(value, nnx.Module | Mapping | list | tuple | Iterator) or type(value).__name__ == "dict_values"
 
 
 _COUNTED = {"Muon": "Coefficients must be a tuple of exactly 3 values"}
@@ -88,7 +96,7 @@ def _check_number(function: str, name: str, value: Any) -> None:
 
 
 def _remedy(function: str, value: Any) -> str | None:
-    if isinstance(value, nnx.Module) or (isinstance(value, Iterable) and not isinstance(value, str)):
+    if isinstance(value, nnx.Module) or (isinstance(value, Iterable) and not isinstance(value, str | bytes)):
         return f"the parameters come later: tx = optim.{function}(lr=0.1); state = tx.init(params)"
     if callable(value):
         return (

@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxgrad._core.errors import explain
 
@@ -30,7 +29,7 @@ def normalize_lr(lr: Any) -> Any:
     Raises:
         TypeError: neither a number nor a list of numbers.
     """
-    if isinstance(lr, (list, tuple)) and lr and not isinstance(lr, optax.GradientTransformation):
+    if isinstance(lr, (list, tuple)) and lr and not hasattr(lr, "_fields"):  # an optimizer is a tuple too
         return tuple(_number(each) for each in lr)
     return _number(lr)
 
@@ -68,10 +67,11 @@ def _number(value: Any) -> Number:
         isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiub"
     ):
         return float(value)
+    shown = repr(value)
     raise TypeError(
         explain(
             f"{type(value).__name__} is not a learning rate",
-            got=type(value).__name__ if isinstance(value, optax.GradientTransformation) else value,
+            got=shown if len(shown) <= 60 else f"{shown[:57]}...",
             expected="a number, or a list of numbers with one per parameter group",
             remedy="the first argument stands where torch has the optimizer: the lr that its groups were made with",
         )
