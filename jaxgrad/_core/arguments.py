@@ -57,8 +57,8 @@ def as_number(value: Any, name: str, function: str, *, remedy: str | None = None
     raise wrong_kind(value, name, function, "float", remedy)
 
 
-def as_integer(value: Any, name: str, function: str, *, remedy: str | None = None) -> int:
-    """An integer as Python's; booleans and whole floats are not, as in torch.
+def as_integer(value: Any, name: str, function: str, *, remedy: str | None = None, bits: int | None = None) -> int:
+    """An integer as Python's; booleans and whole floats are not, as in torch. With ``bits``, none that needs more.
 
     Raises:
         TypeError: ``randperm(): argument 'n' must be int, not float``.
@@ -73,9 +73,12 @@ def as_integer(value: Any, name: str, function: str, *, remedy: str | None = Non
     if isinstance(value, bool | np.bool_):
         raise wrong_kind(value, name, function, "int", remedy)
     try:
-        return operator.index(value)
+        found = operator.index(value)
     except TypeError:
         raise wrong_kind(value, name, function, "int", remedy) from None
+    if bits is not None and not -(2 ** (bits - 1)) <= found <= 2**bits:
+        raise wrong_kind(value, name, function, f"int of {bits} bits", remedy)
+    return found
 
 
 def as_array(value: Any, name: str, function: str, *, remedy: str | None = None) -> jax.Array:

@@ -6,13 +6,12 @@ JAX keeps compiled functions, so that nothing compiled outside of a region is ta
 call's arguments is for the region to say; operations only say what torch calls them.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import jax
 
-from jaxgrad._core.operations import of_the_same_module
+from jaxgrad._core.diagnosis import in_place_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,6 +65,6 @@ def castable(name: str | Callable[..., str]) -> Callable[[F], F]:
                 return fn(*args, **kwargs)
             return region(name_of(*args, **kwargs), fn, args, kwargs)
 
-        return functools.update_wrapper(of_the_same_module(cast, fn), fn)  # type: ignore[return-value]
+        return in_place_of(fn, cast)  # type: ignore[return-value]
 
     return decorate

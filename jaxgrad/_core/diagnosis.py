@@ -9,7 +9,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Literal, ParamSpec, TypeVar, Union
 
 import jax
@@ -77,14 +77,22 @@ def is_explained(error: BaseException) -> bool:
     return any(line.startswith(("  got:", "  expected:", "  remedy:")) for line in str(error).splitlines()[1:])
 
 
+def diagnosis(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], error: BaseException
+) -> TypeError | None:
+    """What to raise in place of an error of Python's or JAX's; None where the error may stand."""
+    return None if is_explained(error) else wrong_argument(fn, args, kwargs)
+
+
 def with_diagnosis(fn: Callable[P, R]) -> Callable[P, R]:
     """The function, and torch's TypeError where it fails on account of an argument."""
+    failures, diagnose = FAILURES, diagnosis  # ``in_place_of`` leaves a function no globals
 
     def diagnosed(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return fn(*args, **kwargs)
-        except FAILURES as error:
-            wrong = None if is_explained(error) else wrong_argument(fn, args, kwargs)
+        except failures as error:
+            wrong = diagnose(fn, args, kwargs, error)
             if wrong is None:
                 raise
             raise wrong from error
@@ -92,8 +100,23 @@ def with_diagnosis(fn: Callable[P, R]) -> Callable[P, R]:
     return diagnosed
 
 
+def diagnosed(fn: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: where it fails on account of an argument, torch's TypeError says of which.
+
+    >>> @diagnosed
+    ... def double(x: float):
+    ...     return x * 2.0
+    >>> double("a")
+    Traceback (most recent call last):
+        ...
+    TypeError: double(): argument 'x' must be float, not str
+      got:      'a'
+    """
+    return in_place_of(fn, with_diagnosis(fn))
+
+
 def in_place_of(fn: Callable[P, R], wrapper: Callable[P, R]) -> Callable[P, R]:
-    """A wrapper as a function of ``fn``'s own module, where doctest finds it; it may name no globals."""
+    """A wrapper as a function of ``fn``'s own module, where doctest would else not find it; it may use no globals."""
     local = types.FunctionType(wrapper.__code__, fn.__globals__, fn.__name__, None, wrapper.__closure__)
     return functools.update_wrapper(local, fn)
 
@@ -113,6 +136,8 @@ def _missed(hint: Any, value: Any) -> str | None:
     if origin in (Union, types.UnionType):
         missed = [_missed(part, value) for part in parts]
         return None if None in missed else " or ".join(dict.fromkeys(each for each in missed if each != "None"))
+    if hint in (int, float) and isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return f"{hint.__name__} of 64 bits"
     if hint in _SIMPLE:
         kind, accepts = _SIMPLE[hint]
         return None if accepts(value) else kind
@@ -134,7 +159,8 @@ def _missed_sequence(parts: tuple[Any, ...], value: Any) -> str | None:
     element = parts[0] if parts else Any
     kind = _missed(element, _NOTHING)
     name = "tuple" if kind is None else f"tuple of {kind.removesuffix('s')}s"
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+    unordered = isinstance(value, str | bytes | Mapping | Set)
+    if unordered or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         return name
     return name if any(_missed(element, each) is not None for each in value) else None
 

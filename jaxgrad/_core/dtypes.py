@@ -37,6 +37,8 @@ def as_dtype(dtype: Any) -> np.dtype:
     """
     try:
         found: np.dtype = np.dtype(jnp.dtype(jnp.float32 if dtype is None else dtype))
+        if found.kind in "OSUMm" or found.names is not None:  # numpy's, and none of JAX's
+            raise TypeError
         return found
     except TypeError:
         name = str(dtype).removeprefix("torch.")

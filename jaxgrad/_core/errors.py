@@ -59,6 +59,17 @@ def not_an_array(value: Any, what: str = "an array") -> TypeError:
     return TypeError(explain(f"expected {what}, got {name}", remedy=remedy if of_torch else None))
 
 
+def check_arrays(tree: PyTree) -> None:
+    """Raise unless JAX can compute with every leaf: torch's tensors are the usual mistake.
+
+    Raises:
+        TypeError: "expected an array, got torch.Tensor", with the way to one.
+    """
+    for leaf in jax.tree.leaves(tree):
+        if type(leaf).__module__.partition(".")[0] == "torch":
+            raise not_an_array(leaf)
+
+
 def describe(leaf: Any) -> str:
     """Dtype and shape of a leaf in JAX's short form: ``float32[3,5]``; ``None`` for a missing gradient."""
     if leaf is None:

@@ -6,13 +6,13 @@ the graph (``jaxgrad.autograd.graph``) can show the call as one node, an anomaly
 like torch's. A scope is metadata: the compiled program and its numbers are the same with and without it.
 """
 
-import functools
 import re
-import types
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import jax
+
+from jaxgrad._core.diagnosis import FAILURES, diagnosis, in_place_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,18 +43,22 @@ def operation(grad_fn: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     named_scope = jax.named_scope
 
     def decorate(fn: Callable[P, R]) -> Callable[P, R]:
-        def marked(*args: P.args, **kwargs: P.kwargs) -> R:
-            with named_scope(grad_fn):
-                return fn(*args, **kwargs)
+        failures = () if fn.__name__.startswith("_") else FAILURES
+        diagnose = diagnosis
 
-        return functools.update_wrapper(of_the_same_module(marked, fn), fn)
+        def marked(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                with named_scope(grad_fn):
+                    return fn(*args, **kwargs)
+            except failures as error:
+                wrong = diagnose(fn, args, kwargs, error)
+                if wrong is None:
+                    raise
+                raise wrong from error
+
+        return in_place_of(fn, marked)
 
     return decorate
-
-
-def of_the_same_module(wrapper: Callable[..., R], fn: Callable[..., R]) -> Callable[..., R]:
-    """A wrapper that uses no globals as a function of ``fn``'s own module, where doctest would else not find it."""
-    return types.FunctionType(wrapper.__code__, fn.__globals__, fn.__name__, None, wrapper.__closure__)
 
 
 def is_grad_fn(scope: str) -> bool:

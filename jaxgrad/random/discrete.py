@@ -118,7 +118,7 @@ def random_(
     """
     shape = as_shape(shape)
     low, high = (
-        None if bound is None else as_integer(bound, name, "random_")
+        None if bound is None else as_integer(bound, name, "random_", bits=64)
         for name, bound in (("from_", None if to is _OMITTED else from_), ("to", from_ if to is _OMITTED else to))
     )
     whole = low is None and high is None

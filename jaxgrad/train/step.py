@@ -10,7 +10,7 @@ import optax
 from jax.sharding import Mesh
 
 from jaxgrad import amp
-from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.errors import check_arrays, explain, is_traced
 from jaxgrad._core.selection import Where
 from jaxgrad._core.types import Batch, LossFn, Metrics
 from jaxgrad.amp import GradScaler
@@ -184,6 +184,9 @@ class TrainStep:
             returned, metrics = self.jitted(*arguments)
         except (RuntimeError, ValueError) as error:
             _explain_deleted(state, error)
+            raise
+        except (TypeError, AttributeError):
+            check_arrays((state, batch))
             raise
         if self._donates:
             state.taken_by = self.__name__

@@ -8,7 +8,9 @@ FOREIGN = re.compile(
     r"|not enough values to unpack|too many values to unpack|could not convert|invalid literal|must be real number"
     r"|unhashable type|Cannot stack|iteration over a 0-d|cannot convert float|Cannot interpret|not understood"
     r"|bad operand|can only concatenate|object does not support|inhomogeneous|truth value of an array"
-    r"|is not a valid JAX (array )?type|Non-hashable|only 0-dimensional|Cannot determine dtype"
+    r"|is not a valid JAX (array )?type|Non-hashable|only 0-dimensional|Cannot determine dtype|got multiple values"
+    r"|Abstract tracer|Error interpreting argument|argument must be a (string|bytes)|math domain|too large to convert"
+    r"|tuple index out of range|list index out of range|setting an array element|does not accept dtype|int too big"
 )
 
 
@@ -22,7 +24,16 @@ def complaint(fn, *args, **kwargs) -> str | None:
     """Call it: None if it works or says what is wrong, else what it says."""
     try:
         fn(*args, **kwargs)
-    except (TypeError, ValueError, RuntimeError, NotImplementedError, KeyError, AssertionError, IndexError) as error:
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+        KeyError,
+        AssertionError,
+        IndexError,
+        ZeroDivisionError,
+    ) as error:
         said = foreign(error)
         return said and f"{type(error).__name__}: {said}"
     except Exception as error:

@@ -94,6 +94,7 @@ OF_ONE = {
     "CyclicLR": {"lr": 0.1, "base_lr": 0.01, "max_lr": 0.2},
     "Embedding": {"num_embeddings": 3, "embedding_dim": 2, "rngs": lambda: nn.Rngs(G)},
     "EmbeddingBag": {"num_embeddings": 3, "embedding_dim": 2, "rngs": lambda: nn.Rngs(G)},
+    (init, "normal"): {},
     "normal": {"generator": G, "shape": (2,)},
     "bernoulli": {"generator": G, "shape": (2,)},
     "randint": {"generator": G, "high": 3, "shape": (2,)},
@@ -111,6 +112,9 @@ def classes(ours, theirs):
     names = [name for name in ours.__all__ if name[0].isupper() and hasattr(theirs, name)]
     return [name for name in names if name not in NO_CONSTRUCTORS]
 
+
+COUNTS = {"num_layers", "num_encoder_layers", "num_decoder_layers"}
+"""As many modules are made as these say: not to be tried with 10**30, with torch neither."""
 
 PLACES = {
     optim: classes(optim, torch.optim),
@@ -136,7 +140,9 @@ def calls():
         for name in names:
             fn = getattr(place, name)
             parameters = parameters_of(fn)
-            special = losses(name) if place is F else OF_ONE.get(name, {}) if place is not init else {}
+            special = (
+                losses(name) if place is F else OF_ONE.get(name, {}) if place is not init or name == "dirac" else {}
+            )
             usual = {p.name: USUAL[p.name] for p in parameters if p.default is p.empty and p.name not in special}
             yield f"{place.__name__}.{name}", fn, [p.name for p in parameters], usual | special
 

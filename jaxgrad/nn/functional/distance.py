@@ -5,6 +5,7 @@ import numpy as np
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -15,6 +16,7 @@ from jaxgrad._core.shapes import axis_of, broadcast
 from jaxgrad._core.types import Array
 
 
+@diagnosed
 def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
     r"""Mirror of ``torch.nn.functional.pairwise_distance``: :math:`|x_1 - x_2 + \varepsilon|_p` along the last axis.
 
@@ -48,6 +50,7 @@ def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, k
     return vector_norm(shifted, as_number(p, "p", "pairwise_distance"), -1, keepdim)
 
 
+@diagnosed
 @castable("cosine_similarity")
 def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
     r"""Mirror of ``torch.nn.functional.cosine_similarity``: :math:`x_1 \cdot x_2 / (\max(|x_1|, \varepsilon)

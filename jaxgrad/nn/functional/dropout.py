@@ -30,6 +30,7 @@ import numpy as np
 
 from jaxgrad import random
 from jaxgrad._core.arguments import refuse_inplace
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 
@@ -38,6 +39,7 @@ Shape = tuple[int, ...]
 _ALPHA = 1.7580993408473766  # -scale * alpha of SELU: what a dropped unit is set to
 
 
+@diagnosed
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None) -> Any:
     r"""Mirror of ``torch.nn.functional.dropout``: :math:`y = x \cdot m / (1 - p)` with m of ones and zeros.
 
@@ -69,6 +71,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return _drop(input, p, training, generator, input.shape)
 
 
+@diagnosed
 def alpha_dropout(
     input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Any = None
 ) -> Any:
@@ -89,6 +92,7 @@ def alpha_dropout(
     return _drop(input, p, training, generator, input.shape, alpha=True)
 
 
+@diagnosed
 def dropout1d(
     input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
 ) -> Any:
@@ -115,6 +119,7 @@ def dropout1d(
     return _drop(input, p, training, generator, _channels(input, batched=input.ndim == 3))
 
 
+@diagnosed
 def dropout2d(
     input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
 ) -> Any:
@@ -138,11 +143,12 @@ def dropout2d(
             "is the channel dim. This behavior will change in a future release to interpret the "
             "input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
             "channel-wise dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=2,
+            stacklevel=3,
         )
     return _drop(input, p, training, generator, _channels(input))
 
 
+@diagnosed
 def dropout3d(
     input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
 ) -> Any:
@@ -161,6 +167,7 @@ def dropout3d(
     return _drop(input, p, training, generator, _channels(input, batched=input.ndim == 5))
 
 
+@diagnosed
 def feature_alpha_dropout(
     input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Any = None
 ) -> Any:
@@ -264,5 +271,5 @@ def _warn_of_rank(name: str, rank: int, spatial: int) -> None:
         "and silence this warning, please use dropout instead. Note that "
         f"{name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, "
         f"a channel dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
-        stacklevel=3,
+        stacklevel=4,
     )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain, is_traced
@@ -14,6 +15,7 @@ from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 
 
+@diagnosed
 def embedding(
     input: Any,
     weight: Any,

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain, is_traced
@@ -24,6 +25,7 @@ from jaxgrad.nn.functional.embedding import (
 _MODES = ("sum", "mean", "max")
 
 
+@diagnosed
 def embedding_bag(
     input: Any,
     weight: Any,

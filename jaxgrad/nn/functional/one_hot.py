@@ -5,10 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.types import Array
 
 
+@diagnosed
 def one_hot(tensor: Array, num_classes: int = -1) -> Array:
     """Mirror of ``torch.nn.functional.one_hot``: a last axis with 1 at the class and 0 elsewhere, as integers.
 

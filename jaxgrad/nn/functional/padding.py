@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -21,6 +22,7 @@ from jaxgrad.nn.functional.sizes import Sizes
 Sides = list[tuple[int, int]]
 
 
+@diagnosed
 def pad(input: Array, pad: Sizes, mode: str = "constant", value: float | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.pad``.
 

@@ -5,7 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.dtype_names import c_name
 from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.random.checks import Shape, as_shape
 
@@ -23,11 +25,15 @@ def constant(shape: Shape, val: float, *, dtype: Any = jnp.float32) -> Array:
 
     Raises:
         TypeError: ``constant(): argument 'val' must be float, not str``.
+        RuntimeError: a complex number for a real dtype.
 
     >>> print(constant(2, 0.5))
     [0.5 0.5]
     """
-    return jnp.full(as_shape(shape), _as_value(val), keep_dtype(dtype))
+    dtype = keep_dtype(dtype)
+    if isinstance(val, complex) and not jnp.issubdtype(dtype, jnp.complexfloating):
+        raise RuntimeError(explain(f"value cannot be converted to type {c_name(dtype)} without overflow", got=val))
+    return jnp.full(as_shape(shape), _as_value(val), dtype)
 
 
 def _as_value(val: Any) -> int | float | complex:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxgrad import random
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.errors import explain
 from jaxgrad.nn.init.fans import Drawn
 from jaxgrad.random import Generator, host
 from jaxgrad.random.checks import Shape, as_shape, takes_generator
@@ -92,6 +93,7 @@ def trunc_normal(
 
     Raises:
         RuntimeError: ``uniform_ expects to return a [from, to) range, but found from=2 > to=1``.
+        ZeroDivisionError: a ``std`` of 0, as in torch.
 
     Warns:
         UserWarning: the mean lies more than two standard deviations outside [a, b].
@@ -110,6 +112,8 @@ def trunc_normal(
             stacklevel=3,
         )
     shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, FLOATS, "normal_kernel_cpu"))
+    if std == 0:
+        raise ZeroDivisionError(explain("float division by zero", got="std=0", expected="std > 0"))
     inside = _mass_below((b - mean) / std) - _mass_below((a - mean) / std)
     sample = host.redrawn_normal if inside > 0.3 else host.accepted_normal
     fill = partial(sample, shape=shape, mean=mean, std=std, low=a, high=b, dtype=dtype)

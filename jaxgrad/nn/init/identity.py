@@ -57,13 +57,13 @@ def dirac(shape: Shape, groups: int = 1, *, dtype: Any = jnp.float32) -> Array:
     shape = as_shape(shape)
     if len(shape) not in (3, 4, 5):
         raise ValueError(explain("Only tensors with 3, 4, or 5 dimensions are supported", got=shape))
-    groups = as_integer(groups, "groups", "dirac")
+    groups, dtype = as_integer(groups, "groups", "dirac"), keep_dtype(dtype)
     if groups == 0 or shape[0] % groups:
         raise ValueError(explain("dim 0 must be divisible by groups", got=f"{shape[0]} and {groups}"))
     outputs = shape[0] // groups
     channel = np.arange(min(outputs, shape[1]))
     centre = tuple(size // 2 for size in shape[2:])
-    value = np.zeros(shape, keep_dtype(dtype))
+    value = np.zeros(shape, dtype)
     for group in range(groups):
         place: tuple[Any, ...] = (group * outputs + channel, channel, *centre)
         value[place] = 1

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.errors import is_traced
+from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.shapes import torch_size
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
@@ -79,6 +79,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         self.in_features = in_features
         self.n_classes = n_classes
         self.cutoffs = (*bounds, n_classes)
+        if not div_value > 0:
+            raise ValueError(
+                explain("the clusters become smaller by div_value", got=div_value, expected="div_value > 0")
+            )
         self.div_value = div_value
         self.head_bias = head_bias
         self.shortlist_size = bounds[0]

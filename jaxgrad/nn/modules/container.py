@@ -306,7 +306,7 @@ class ModuleDict(Module):
 
 def pairs(modules: Any, kind: str) -> list[tuple[Any, Any]]:
     """The names and values of a dict or of an iterable of pairs; torch's complaints otherwise."""
-    if not isinstance(modules, Iterable):
+    if not isinstance(modules, Iterable) or getattr(modules, "ndim", 1) == 0:
         raise TypeError(
             f"{'ParametersDict' if kind == 'ParameterDict' else kind}.update should be called with an iterable of "
             f"key/value pairs, but got {type(modules).__name__}"
@@ -315,7 +315,7 @@ def pairs(modules: Any, kind: str) -> list[tuple[Any, Any]]:
         return list(modules.items())
     found = []
     for i, pair in enumerate(modules):
-        if not isinstance(pair, Iterable):
+        if not isinstance(pair, Iterable) or getattr(pair, "ndim", 1) == 0:
             raise TypeError(f"{kind} update sequence element #{i} should be Iterable; is{type(pair).__name__}")
         entries = list(pair)
         if len(entries) != 2:

@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from flax.errors import TraceContextError
 
+from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.call import Call, changed_from_inside, no_stream, unknown_mode
 from jaxgrad._core.diagnosis import FAILURES, is_explained, wrong_argument
 from jaxgrad._core.errors import explain
@@ -176,6 +177,9 @@ def _wrong_argument(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     draws = "rngs" in inspect.signature(constructor).parameters and "rngs" not in kwargs
     if not ours and not draws:  # what a constructor of the user's takes is his affair
         return None
+    device = kwargs.get("device")
+    if not isinstance(device, jax.Device | jax.sharding.Sharding | None):
+        return wrong_kind(device, "device", cls.__name__, "a JAX device or sharding", "jax.devices()[0]")
     remedy = f"rngs = nn.Rngs(random.manual_seed(seed)); nn.{cls.__name__}(..., rngs=rngs)" if draws else None
     return wrong_argument(constructor, args, kwargs, called=cls.__name__, remedy=remedy)
 

@@ -1,11 +1,13 @@
 """Normalisation without memory: over last axes, groups of channels, neighbouring channels."""
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
 from jaxgrad.nn.functional.normalization.response_norm import window_sum
@@ -125,6 +127,7 @@ class GroupNorm(Module):
 
     Raises:
         ValueError: ``num_channels (10) must be divisible by num_groups (3)``.
+        ZeroDivisionError: no groups.
 
     >>> from jaxgrad import nn
     >>> nn.GroupNorm(2, 4)
@@ -144,6 +147,8 @@ class GroupNorm(Module):
         *,
         bias: bool = True,
     ):
+        if num_groups == 0:
+            raise ZeroDivisionError(explain("integer modulo by zero", got="num_groups=0", expected="num_groups > 0"))
         if num_channels % num_groups != 0:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups = num_groups
@@ -237,4 +242,4 @@ class CrossMapLRN2d(LocalResponseNorm):
 
 
 def _as_shape(shape: Shape) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    return (int(shape),) if isinstance(shape, numbers.Integral) else tuple(shape)

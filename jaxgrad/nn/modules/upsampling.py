@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
@@ -38,7 +39,7 @@ class Upsample(Module):
     ):
         self.size = size
         self.scale_factor: float | tuple[float, ...] | None
-        if isinstance(scale_factor, Sequence):
+        if isinstance(scale_factor, Sequence | np.ndarray):
             self.scale_factor = tuple(float(each) for each in scale_factor)
         else:
             self.scale_factor = float(scale_factor) if scale_factor else None

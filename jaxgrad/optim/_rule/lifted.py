@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtypes import DEFAULT_DTYPE
+from jaxgrad._core.errors import check_arrays
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.optim._rule.arithmetic import arithmetic_dtype
 from jaxgrad.optim._rule.group import Group, groups_of
@@ -78,6 +79,7 @@ class Lifted:
         """The state before the first step."""
         params = plain(params)
         check_not_empty(params)
+        check_arrays(params)
         self.rule.check_params(params)
         leaves = in_jax_order(params)
         records, groups = {}, []

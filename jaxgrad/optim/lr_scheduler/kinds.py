@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgrad._core.arguments import wrong_kind
+from jaxgrad._core.arguments import as_flag, wrong_kind
 
 _NUMBERS: dict[Any, str] = {int: "int", float: "float", int | None: "int", float | None: "float"}
 _PER_GROUP = ("base_lr", "max_lr", "base_momentum", "max_momentum", "min_lr", "swa_lr")
@@ -27,10 +27,16 @@ def check_fields(schedule: Any) -> None:
     function = type(schedule).__name__
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
+        if field.name == "milestones" and value is None:
+            raise wrong_kind(value, field.name, function, "list of ints")
         if value is None and (field.default is None or (field.type not in _NUMBERS and field.name != "swa_lr")):
             continue
         if (function, field.name) in _HAVE_A_SENTENCE:
             continue
+        if field.type is bool:
+            as_flag(value, field.name, function)
+        if field.type is str and not isinstance(value, str):
+            raise wrong_kind(value, field.name, function, "str")
         if field.type in _NUMBERS and not _is_number(value):
             raise wrong_kind(value, field.name, function, _NUMBERS[field.type])
         if field.name in _PER_GROUP and not _is_number(value) and not _is_list(value):
@@ -50,7 +56,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_list_of(value: Any, kind: Any) -> bool:
-    if isinstance(value, (str, dict)) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+    if isinstance(value, (str, dict)) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) != 1:
         return False
     return not isinstance(value, (tuple, list)) or all(kind(each) for each in value)
 

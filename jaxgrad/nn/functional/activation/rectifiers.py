@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
@@ -116,6 +117,7 @@ def _hardtanh(x: Array, low: float, high: float) -> Array:
     return jnp.where(x < least, least, jnp.where(x > greatest, greatest, x))
 
 
+@diagnosed
 def relu6(input: Array, inplace: bool = False) -> Array:
     r"""Mirror of ``torch.nn.functional.relu6``: :math:`\min(\max(x, 0), 6)`, which is ``hardtanh(x, 0, 6)``.
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxgrad import random
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.elementwise import check_kernel
@@ -40,6 +41,7 @@ def softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
     return _normalized(jax.nn.softmax, "softmax", jnp.asarray(input), dim, _stacklevel, dtype)
 
 
+@diagnosed
 def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
     r"""Mirror of ``torch.nn.functional.softmin``: ``softmax(-x)``. Arguments and errors as :func:`softmax`.
 
@@ -54,7 +56,7 @@ def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead."
         )
-    dim = _implicit_dim("softmin", input.ndim, _stacklevel) if dim is None else dim
+    dim = _implicit_dim("softmin", input.ndim, _stacklevel + 1) if dim is None else dim
     return softmax(-input, dim, _stacklevel, dtype)
 
 
@@ -73,6 +75,7 @@ def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtyp
     return _normalized(jax.nn.log_softmax, "log_softmax", jnp.asarray(input), dim, _stacklevel, dtype)
 
 
+@diagnosed
 def gumbel_softmax(
     logits: Array, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1, *, generator: Any = None
 ) -> tuple[Array, Any]:
@@ -103,7 +106,7 @@ def gumbel_softmax(
     Source: torch/nn/functional.py, ``gumbel_softmax``; Jang et al., 2017; Maddison et al., 2017.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", UserWarning, stacklevel=2)
+        warnings.warn("`eps` parameter is deprecated and has no effect.", UserWarning, stacklevel=3)
     logits = jnp.asarray(logits)
     if not jnp.issubdtype(logits.dtype, jnp.floating):
         raise RuntimeError(

@@ -9,7 +9,7 @@ from jaxgrad._core.types import Array
 
 
 def canonical_mask(
-    mask: Any, name: str, dtype: Any, other: Any = None, other_name: str = "", *, stacklevel: int = 3
+    mask: Any, name: str, dtype: Any, other: Any = None, other_name: str = "", *, stacklevel: int = 4
 ) -> Array | None:
     """A mask of numbers that are added to the scores: minus infinity where a boolean mask is True.
 

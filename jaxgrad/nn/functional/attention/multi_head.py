@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.attention.masks import canonical_mask
 from jaxgrad.nn.functional.attention.scaled_dot_product import scaled_dot_product_attention
@@ -19,6 +20,7 @@ from jaxgrad.nn.functional.dropout import dropout
 from jaxgrad.nn.functional.linear import linear
 
 
+@diagnosed
 def multi_head_attention_forward(
     query: Any,
     key: Any,
@@ -108,7 +110,7 @@ def multi_head_attention_forward(
         key_padding_mask = None if key_padding_mask is None else jnp.asarray(key_padding_mask)[None]
     queries, n, e = q_in.shape
     dtype = q_in.dtype
-    padding = canonical_mask(key_padding_mask, "key_padding_mask", dtype, attn_mask, "attn_mask", stacklevel=4)
+    padding = canonical_mask(key_padding_mask, "key_padding_mask", dtype, attn_mask, "attn_mask", stacklevel=5)
     if is_causal and attn_mask is None:
         raise RuntimeError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import c_name
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain
@@ -20,6 +21,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.dropout import dropout
 
 
+@diagnosed
 @castable("scaled_dot_product_attention")
 def scaled_dot_product_attention(
     query: Any,

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
@@ -14,6 +15,7 @@ from jaxgrad.nn.functional.loss.nll import check_class_indices, class_dim, class
 from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 
 
+@diagnosed
 @castable("cross_entropy_loss")
 def cross_entropy(
     input: Array,

@@ -11,7 +11,7 @@ torch's gradient is that of logits whose log-softmax the input is,
 alone. On input that is not normalised value and gradient part ways.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +33,8 @@ _OF_P = f" 'log_probs'{_WHILE}"
 def ctc_loss(
     log_probs: Array,
     targets: Array,
-    input_lengths: Any,
-    target_lengths: Any,
+    input_lengths: Array | Sequence[int],
+    target_lengths: Array | Sequence[int],
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.shapes import broadcast
 from jaxgrad._core.types import Array
@@ -16,6 +17,7 @@ from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss, r
 _EPSILON = 1e-12
 
 
+@diagnosed
 @castable("cosine_embedding_loss")
 def cosine_embedding_loss(
     input1: Array,
@@ -68,6 +70,7 @@ def cosine_embedding_loss(
     return reduce_loss(loss, reduction)
 
 
+@diagnosed
 @castable("triplet_margin_loss")
 def triplet_margin_loss(
     anchor: Array,
@@ -116,6 +119,7 @@ def triplet_margin_loss(
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
 
+@diagnosed
 def triplet_margin_with_distance_loss(
     anchor: Array,
     positive: Array,

@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -18,6 +20,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss, resolve_reduction
 
 
+@diagnosed
 @castable("poisson_nll_loss")
 def poisson_nll_loss(
     input: Array,
@@ -69,6 +72,7 @@ def poisson_nll_loss(
     return reduce_loss(loss, reduction)
 
 
+@diagnosed
 def gaussian_nll_loss(
     input: Array, target: Array, var: Array | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Array:
@@ -94,6 +98,8 @@ def gaussian_nll_loss(
     Source: torch/nn/functional.py, ``gaussian_nll_loss``; Nix and Weigend, 1994.
     """
     x, t = jnp.asarray(input), jnp.asarray(target)
+    if isinstance(var, complex):
+        raise wrong_kind(var, "var", "gaussian_nll_loss", "float or Tensor")
     v: Array = jnp.full_like(x, var) if isinstance(var, int | float) else jnp.asarray(var)
     if not is_traced(var) and bool(np.any(np.asarray(var, np.float64) < 0)):
         raise ValueError("var has negative entry/entries")
@@ -118,6 +124,7 @@ def _at_least(v: Array, eps: float) -> Array:
     return jnp.maximum(v, eps)
 
 
+@diagnosed
 @castable("kl_div")
 def kl_div(
     input: Array,
@@ -160,7 +167,7 @@ def kl_div(
                 "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
                 "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         batch = reduction == "batchmean"
         check_reduction("sum" if batch else reduction)

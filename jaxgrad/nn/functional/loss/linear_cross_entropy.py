@@ -5,12 +5,14 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.linear import linear
 from jaxgrad.nn.functional.loss.cross_entropy import cross_entropy
 
 
+@diagnosed
 def linear_cross_entropy(
     input: Array,
     linear_weight: Array,

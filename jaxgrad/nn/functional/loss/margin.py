@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import as_inexact
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -26,6 +27,7 @@ def hinge(x: Array) -> Array:
     return jnp.where(x < 0, 0, x)
 
 
+@diagnosed
 @castable("hinge_embedding_loss")
 def hinge_embedding_loss(
     input: Array,
@@ -62,6 +64,7 @@ def hinge_embedding_loss(
     return reduce_loss(loss, reduction)
 
 
+@diagnosed
 @castable("margin_ranking_loss")
 def margin_ranking_loss(
     input1: Array,
@@ -137,7 +140,7 @@ def soft_margin_loss(
     Source: torch/nn/functional.py, ``soft_margin_loss``.
     """
     reduction = resolve_reduction(reduction, size_average, reduce)
-    x, t = broadcast(jnp.asarray(input), jax.lax.stop_gradient(jnp.asarray(target)))
+    x, t = broadcast(jnp.asarray(input), jax.lax.stop_gradient(_signs(target)))
     if not jnp.issubdtype(x.dtype, jnp.inexact):
         raise RuntimeError(f"result type Float can't be cast to the desired output type {torch_name(x.dtype)}")
     return reduce_loss(_soft((-t * x).astype(x.dtype)), reduction)
@@ -153,6 +156,7 @@ def _soft(v: Array) -> Array:
     return jnp.log1p(jnp.exp(v))
 
 
+@diagnosed
 def multilabel_soft_margin_loss(
     input: Array,
     target: Array,
@@ -175,6 +179,7 @@ def multilabel_soft_margin_loss(
 
     Raises:
         ValueError: ``avg is not valid``.
+        IndexError: an input without axes.
 
     >>> f"{multilabel_soft_margin_loss(jnp.zeros((1, 2)), jnp.ones((1, 2))):.4f}"
     '0.6931'
@@ -183,6 +188,8 @@ def multilabel_soft_margin_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = resolve_reduction(reduction, size_average, reduce)
+    if jnp.ndim(input) == 0:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     classes = jnp.shape(input)[-1]
     t, x = broadcast(jnp.asarray(target), jnp.asarray(input))
     loss = -(t * logsigmoid(x) + (1 - t) * logsigmoid(-x))
@@ -344,3 +351,9 @@ def _check_multilabel_margin(x: Array, t: Array) -> None:
 def _check_indices(t: Array) -> None:
     if not jnp.issubdtype(t.dtype, jnp.integer):
         raise RuntimeError(explain(f"expected scalar type Long but found {torch_name(t.dtype)}", got=t.dtype))
+
+
+def _signs(target: Array) -> Array:
+    """1 and -1; true and false as 1 and 0, as torch takes them."""
+    t = jnp.asarray(target)
+    return t.astype(jnp.int32) if t.dtype == bool else t

@@ -32,7 +32,7 @@ def resolve_reduction(reduction: str, size_average: bool | None = None, reduce: 
         warnings.warn(
             f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return check_reduction(reduction)
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
@@ -44,6 +45,7 @@ def weighted(loss: Array, weight: Array, shape: tuple[int, ...], reduction: str,
     return jnp.sum(product) / jnp.sum(weight) if reduction == "mean" and by_weight else reduce_loss(product, reduction)
 
 
+@diagnosed
 @castable("l1_loss")
 def l1_loss(
     input: Array,

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import along
@@ -22,6 +23,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, count, standardize, widen
 
 
+@diagnosed
 def batch_norm(
     input: Any,
     running_mean: Any,

@@ -5,10 +5,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.normalization.batch_norm import by_channel
 
 
+@diagnosed
 def instance_norm(
     input: Any,
     running_mean: Any = None,

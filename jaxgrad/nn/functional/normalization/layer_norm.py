@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.errors import explain
@@ -56,6 +57,7 @@ def layer_norm(
     return affine(y, weight, bias).astype(input.dtype)
 
 
+@diagnosed
 @castable("rms_norm")
 def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.rms_norm`` (the formula is in the module's docstring).

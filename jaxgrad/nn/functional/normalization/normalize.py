@@ -4,12 +4,14 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.norms import normalized
 from jaxgrad._core.types import Array
 
 
+@diagnosed
 def normalize(
     input: Any, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: None = None
 ) -> Array:

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
 
 
+@diagnosed
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
     r"""Mirror of ``torch.nn.functional.local_response_norm``.
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_integer, wrong_kind
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -24,6 +25,7 @@ from jaxgrad.nn.functional.sizes import Sizes, integers
 Wanted = int | Sequence[int | None]
 
 
+@diagnosed
 def adaptive_avg_pool1d(input: Array, output_size: int | Sizes) -> Array:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool1d``: means over as many windows as are asked for.
 
@@ -45,6 +47,7 @@ def adaptive_avg_pool1d(input: Array, output_size: int | Sizes) -> Array:
     return _adaptive_avg(1, input, output_size)
 
 
+@diagnosed
 def adaptive_avg_pool2d(input: Array, output_size: Wanted) -> Array:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool2d``: (N, C, H, W) -> (N, C, H', W').
 
@@ -60,6 +63,7 @@ def adaptive_avg_pool2d(input: Array, output_size: Wanted) -> Array:
     return _adaptive_avg(2, input, output_size)
 
 
+@diagnosed
 @castable("adaptive_avg_pool3d")
 def adaptive_avg_pool3d(input: Array, output_size: Wanted) -> Array:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool3d``; arguments as :func:`adaptive_avg_pool2d`.
@@ -72,6 +76,7 @@ def adaptive_avg_pool3d(input: Array, output_size: Wanted) -> Array:
     return _adaptive_avg(3, input, output_size)
 
 
+@diagnosed
 def adaptive_max_pool1d(input: Array, output_size: int | Sizes, return_indices: bool = False) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool1d``: maxima over as many windows as are asked for.
 
@@ -93,6 +98,7 @@ def adaptive_max_pool1d(input: Array, output_size: int | Sizes, return_indices: 
     return _adaptive_max(1, input, output_size, return_indices)
 
 
+@diagnosed
 def adaptive_max_pool2d(input: Array, output_size: Wanted, return_indices: bool = False) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool2d``; arguments as :func:`adaptive_max_pool1d`.
 
@@ -104,6 +110,7 @@ def adaptive_max_pool2d(input: Array, output_size: Wanted, return_indices: bool 
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@diagnosed
 @castable("adaptive_max_pool3d")
 def adaptive_max_pool3d(input: Array, output_size: Wanted, return_indices: bool = False) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool3d``; arguments as :func:`adaptive_max_pool1d`.

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.pooling import arguments
@@ -18,6 +19,7 @@ from jaxgrad.nn.functional.sizes import Sizes
 from jaxgrad.nn.functional.windows import count
 
 
+@diagnosed
 def avg_pool1d(
     input: Array,
     kernel_size: int | Sizes,
@@ -51,6 +53,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@diagnosed
 def avg_pool2d(
     input: Array,
     kernel_size: int | Sizes,
@@ -79,6 +82,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@diagnosed
 @castable("avg_pool3d")
 def avg_pool3d(
     input: Array,

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxgrad import random
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
@@ -22,6 +23,7 @@ from jaxgrad.nn.functional.sizes import Sizes, integers
 Ratio = float | Sequence[float]
 
 
+@diagnosed
 @castable("fractional_max_pool2d")
 def fractional_max_pool2d(
     input: Array,
@@ -65,6 +67,7 @@ def fractional_max_pool2d(
     return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples, generator)
 
 
+@diagnosed
 @castable("fractional_max_pool3d")
 def fractional_max_pool3d(
     input: Array,

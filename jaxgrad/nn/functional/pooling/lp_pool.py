@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.activation import relu
 from jaxgrad.nn.functional.pooling.avg_pool import avg_pool1d, avg_pool2d, avg_pool3d
@@ -13,6 +14,7 @@ from jaxgrad.nn.functional.pooling.max_pool import max_pool1d, max_pool2d, max_p
 from jaxgrad.nn.functional.sizes import Sizes, integers
 
 
+@diagnosed
 def lp_pool1d(
     input: Array,
     norm_type: int | float,
@@ -44,6 +46,7 @@ def lp_pool1d(
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@diagnosed
 def lp_pool2d(
     input: Array,
     norm_type: int | float,
@@ -61,6 +64,7 @@ def lp_pool2d(
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@diagnosed
 def lp_pool3d(
     input: Array,
     norm_type: int | float,

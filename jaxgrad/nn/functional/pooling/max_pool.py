@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.pooling import arguments
@@ -19,6 +20,7 @@ from jaxgrad.nn.functional.sizes import Sizes
 from jaxgrad.nn.functional.windows import count
 
 
+@diagnosed
 def max_pool1d(
     input: Array,
     kernel_size: int | Sizes,
@@ -65,6 +67,7 @@ def max_pool1d(
     return _POOLED[1](input, kernel, steps, pads, dilated, ceil_mode, return_indices)
 
 
+@diagnosed
 def max_pool2d(
     input: Array,
     kernel_size: int | Sizes,
@@ -88,6 +91,7 @@ def max_pool2d(
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@diagnosed
 @castable("max_pool3d")
 def max_pool3d(
     input: Array,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
@@ -14,6 +15,7 @@ from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.sizes import Sizes, integers, joined
 
 
+@diagnosed
 @castable("max_unpool2d")
 def max_unpool1d(
     input: Array,
@@ -48,6 +50,7 @@ def max_unpool1d(
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@diagnosed
 @castable("max_unpool2d")
 def max_unpool2d(
     input: Array,
@@ -67,6 +70,7 @@ def max_unpool2d(
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@diagnosed
 @castable("max_unpool3d")
 def max_unpool3d(
     input: Array,

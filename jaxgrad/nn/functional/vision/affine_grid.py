@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import torch_size
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.vision.grid_sample import warn_of_corners
 
 
+@diagnosed
 def affine_grid(theta: Array, size: Sequence[int], align_corners: bool | None = None) -> Array:
     r"""Mirror of ``torch.nn.functional.affine_grid``: :math:`\theta \, (x, y, 1)^T` at all places (x, y).
 
@@ -53,7 +55,7 @@ def affine_grid(theta: Array, size: Sequence[int], align_corners: bool | None = 
         warnings.warn(
             "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. "
             "This is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
-            stacklevel=2,
+            stacklevel=3,
         )
     elif min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.castable import castable
+from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -25,6 +26,7 @@ _ALL = "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nea
 Factors = tuple[float, ...]
 
 
+@diagnosed
 def interpolate(
     input: Array,
     size: int | Sizes | None = None,
@@ -90,6 +92,7 @@ def interpolate(
     return resampled(input, out, factors, mode, bool(align_corners), bool(antialias))
 
 
+@diagnosed
 def upsample(
     input: Array,
     size: int | Sizes | None = None,
@@ -109,11 +112,12 @@ def upsample(
     """
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=3,
     )
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@diagnosed
 def upsample_nearest(
     input: Array, size: int | Sizes | None = None, scale_factor: float | Factors | None = None
 ) -> Array:
@@ -129,11 +133,12 @@ def upsample_nearest(
     """
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=3,
     )
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
+@diagnosed
 def upsample_bilinear(
     input: Array, size: int | Sizes | None = None, scale_factor: float | Factors | None = None
 ) -> Array:
@@ -149,7 +154,7 @@ def upsample_bilinear(
     """
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=3,
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
