@@ -103,5 +103,5 @@ def _kaiming_std(shape: Shape, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def _nothing(generator: Generator, shape: Shape, dtype: Any) -> Drawn:
-    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
+    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=5)
     return jnp.zeros(shape, keep_dtype(dtype)), generator
