@@ -30,6 +30,7 @@ import numpy as np
 
 from jaxgrad import random
 from jaxgrad._core.arguments import refuse_inplace
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
@@ -143,7 +144,7 @@ def dropout2d(
             "is the channel dim. This behavior will change in a future release to interpret the "
             "input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
             "channel-wise dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=3,
+            stacklevel=users_level(),
         )
     return _drop(input, p, training, generator, _channels(input))
 
@@ -271,5 +272,5 @@ def _warn_of_rank(name: str, rank: int, spatial: int) -> None:
         "and silence this warning, please use dropout instead. Note that "
         f"{name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, "
         f"a channel dimension, and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
-        stacklevel=4,
+        stacklevel=users_level(),
     )

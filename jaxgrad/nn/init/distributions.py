@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad.nn.init.fans import Drawn
@@ -109,7 +110,7 @@ def trunc_normal(
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
-            stacklevel=4,
+            stacklevel=users_level(),
         )
     shape, dtype = as_shape(shape), keep_dtype(check_dtype(dtype, FLOATS, "normal_kernel_cpu"))
     if std == 0:

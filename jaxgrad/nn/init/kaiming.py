@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_number, wrong_kind
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad.nn.init.fans import Drawn, _calculate_fan_in_and_fan_out
 from jaxgrad.nn.init.gain import calculate_gain
@@ -103,5 +104,5 @@ def _kaiming_std(shape: Shape, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def _nothing(generator: Generator, shape: Shape, dtype: Any) -> Drawn:
-    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=5)
+    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=users_level())
     return jnp.zeros(shape, keep_dtype(dtype)), generator

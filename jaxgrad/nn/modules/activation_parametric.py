@@ -134,7 +134,7 @@ class Softmax(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
-        return type(self)._function(input, self.dim, _stacklevel=5)
+        return type(self)._function(input, self.dim)
 
     def extra_repr(self) -> str:
         """Torch's."""

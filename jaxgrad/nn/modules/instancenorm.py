@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
 from jaxgrad.nn.modules.batchnorm import NormBase
@@ -71,7 +72,7 @@ class _InstanceNorm(NormBase):
         warnings.warn(
             f"input's size at dim={axis} does not match num_features. You can silence this warning by not passing in "
             "num_features, which is not used because affine=False",
-            stacklevel=4,
+            stacklevel=users_level(),
         )
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
@@ -272,7 +273,7 @@ def _check_arguments(
         warnings.warn(
             "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers "
             f"greater than 1, but got dropout={dropout} and num_layers={num_layers}",
-            stacklevel=4,
+            stacklevel=users_level(),
         )
     for name, value, kind in (
         ("bias", bias, bool),

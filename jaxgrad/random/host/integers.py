@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad.random.checks import Shape, check_range
 from jaxgrad.random.dtypes import DIGITS, is_float, round_to
@@ -104,7 +105,7 @@ def _warn_beyond_digits(low: int, high: int, dtype: np.dtype) -> None:
                 "support discrete uniform distribution only within this range. This warning will become an error "
                 "in version 1.7 release, please fix the code in advance",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=users_level(),
             )
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -56,7 +57,7 @@ def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead."
         )
-    dim = _implicit_dim("softmin", input.ndim, _stacklevel + 1) if dim is None else dim
+    dim = _implicit_dim("softmin", input.ndim, _stacklevel) if dim is None else dim
     return softmax(-input, dim, _stacklevel, dtype)
 
 
@@ -106,7 +107,7 @@ def gumbel_softmax(
     Source: torch/nn/functional.py, ``gumbel_softmax``; Jang et al., 2017; Maddison et al., 2017.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", UserWarning, stacklevel=3)
+        warnings.warn("`eps` parameter is deprecated and has no effect.", UserWarning, stacklevel=users_level())
     logits = jnp.asarray(logits)
     if not jnp.issubdtype(logits.dtype, jnp.floating):
         raise RuntimeError(
@@ -140,7 +141,7 @@ def _exponentials(generator: Any, logits: Array) -> tuple[Array, Any]:
 
 
 def _normalized(fn: Any, name: str, x: Array, dim: int | None, _stacklevel: int, dtype: Any) -> Array:
-    dim = _implicit_dim(name, x.ndim, _stacklevel + 2) if dim is None else as_integer(dim, "dim", name)
+    dim = _implicit_dim(name, x.ndim, _stacklevel) if dim is None else as_integer(dim, "dim", name)
     axis = axis_of(dim, x.ndim)
     if dtype is not None:
         x = x.astype(keep_dtype(dtype))
@@ -155,6 +156,6 @@ def _implicit_dim(name: str, ndim: int, _stacklevel: int) -> int:
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
         UserWarning,
-        stacklevel=_stacklevel,
+        stacklevel=users_level() + _stacklevel - 3,
     )
     return 0 if ndim in (0, 1, 3) else 1

@@ -5,12 +5,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.types import Array
 
 
-def canonical_mask(
-    mask: Any, name: str, dtype: Any, other: Any = None, other_name: str = "", *, stacklevel: int = 4
-) -> Array | None:
+def canonical_mask(mask: Any, name: str, dtype: Any, other: Any = None, other_name: str = "") -> Array | None:
     """A mask of numbers that are added to the scores: minus infinity where a boolean mask is True.
 
     Args:
@@ -19,7 +18,6 @@ def canonical_mask(
         dtype: of the numbers that booleans become.
         other: a mask that should have the same dtype.
         other_name: its name.
-        stacklevel: of the warning that it has not.
 
     Raises:
         AssertionError: a mask of integers.
@@ -35,6 +33,6 @@ def canonical_mask(
     if other is not None and mask.dtype != jnp.asarray(other).dtype:
         warnings.warn(
             f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.",
-            stacklevel=stacklevel,
+            stacklevel=users_level(),
         )
     return jnp.where(mask, -jnp.inf, jnp.zeros((), dtype)).astype(dtype) if mask.dtype == jnp.bool_ else mask

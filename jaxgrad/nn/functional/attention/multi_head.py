@@ -110,7 +110,7 @@ def multi_head_attention_forward(
         key_padding_mask = None if key_padding_mask is None else jnp.asarray(key_padding_mask)[None]
     queries, n, e = q_in.shape
     dtype = q_in.dtype
-    padding = canonical_mask(key_padding_mask, "key_padding_mask", dtype, attn_mask, "attn_mask", stacklevel=5)
+    padding = canonical_mask(key_padding_mask, "key_padding_mask", dtype, attn_mask, "attn_mask")
     if is_causal and attn_mask is None:
         raise RuntimeError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "

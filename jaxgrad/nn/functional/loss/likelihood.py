@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import wrong_kind
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -167,7 +168,7 @@ def kl_div(
                 "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
                 "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=users_level(),
             )
         batch = reduction == "batchmean"
         check_reduction("sum" if batch else reduction)

@@ -4,6 +4,7 @@ import warnings
 
 import jax.numpy as jnp
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
@@ -55,7 +56,7 @@ def mse_loss(
             f"Using a target size ({torch_size(target)}) that is different to the input size ({torch_size(input)}). "
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=users_level(),
         )
     x, t = broadcast(input, target)
     dtype = jnp.result_type(x, t)

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 
@@ -32,7 +33,7 @@ def resolve_reduction(reduction: str, size_average: bool | None = None, reduce: 
         warnings.warn(
             f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=users_level(),
         )
     return check_reduction(reduction)
 

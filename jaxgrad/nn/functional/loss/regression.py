@@ -5,6 +5,7 @@ import warnings
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -25,7 +26,7 @@ def difference(input: Array, target: Array) -> tuple[Array, Array]:
             f"Using a target size ({torch_size(target)}) that is different to the input size ({torch_size(input)}). "
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=users_level(),
         )
     x, t = broadcast(input, target)
     return x, t

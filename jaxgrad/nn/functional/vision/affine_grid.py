@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import torch_size
@@ -55,7 +56,7 @@ def affine_grid(theta: Array, size: Sequence[int], align_corners: bool | None = 
         warnings.warn(
             "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. "
             "This is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
-            stacklevel=3,
+            stacklevel=users_level(),
         )
     elif min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")

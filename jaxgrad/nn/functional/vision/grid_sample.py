@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -81,7 +82,7 @@ def warn_of_corners() -> None:
     warnings.warn(
         "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
         "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-        stacklevel=4,
+        stacklevel=users_level(),
     )
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -112,7 +113,7 @@ def upsample(
     """
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
+        stacklevel=users_level(),
     )
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -133,7 +134,7 @@ def upsample_nearest(
     """
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
+        stacklevel=users_level(),
     )
     return interpolate(input, size, scale_factor, mode="nearest")
 
@@ -154,7 +155,7 @@ def upsample_bilinear(
     """
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
+        stacklevel=users_level(),
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
