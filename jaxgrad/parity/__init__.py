@@ -2,6 +2,7 @@
 
 - ``from_torch``, ``from_jax``: a training step of either library as a side of a comparison
 - ``compare``: run both; where do they part first, how badly, and why?
+- ``bisect``: the first wrong module in few runs
 - ``record``, ``compare_records``: the same with runs that were made elsewhere or before
 
 - ``measure``: distances per tensor, relative to the distance moved, and float32 noise ratios
@@ -14,6 +15,7 @@ from typing import Any
 
 from jaxgrad.parity.case import Case
 from jaxgrad.parity.claim import Claim, Exact, Info, Noise, Relative, Verdict
+from jaxgrad.parity.comparison.bisect import bisect
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.compare import compare
 from jaxgrad.parity.comparison.records import compare_records, record
@@ -38,6 +40,7 @@ __all__ = [
     "Report",
     "StepRecord",
     "Verdict",
+    "bisect",
     "compare",
     "compare_records",
     "distance",

@@ -20,6 +20,7 @@ def compare(
     *,
     bounds: Bounds | None = None,
     float64: bool = True,
+    explain_it: bool = True,
 ) -> Report:
     """Run both sides over the batches and compare every phase of every step.
 
@@ -36,6 +37,7 @@ def compare(
             candidate starts from the reference's values, so that errors do not add up.
         bounds: the largest distances that are no divergence.
         float64: whether to run both sides in float64 too.
+        explain_it: whether to look for the cause of a divergence.
 
     Returns:
         The report; ``report.ok``, ``report.first``, ``report.cause``, ``report.assert_ok()``.
@@ -61,7 +63,7 @@ def compare(
     if mode not in ("free", "single"):
         raise ValueError(explain(f"{mode!r} is not a mode", expected='"free" or "single"'))
     made = bounds or Bounds()
-    reference = reference.watching(module_inputs=True) if hasattr(reference, "watching") else reference
+    reference = reference.watching(module_inputs=explain_it) if hasattr(reference, "watching") else reference
     one = Observer(reference, made.members, float64=float64, afresh=mode == "single")
     other = Observer(candidate, float64=float64)
     starts, metas = (one.run.initial(), other.run.initial()), (one.run.meta, other.run.meta)
@@ -76,7 +78,7 @@ def compare(
         else:
             pair = _single_step(one, other, verdict, batch, before)
         before = pair[0].own
-    return verdict.report({"reference": one.why_not, "candidate": other.why_not})
+    return verdict.report({"reference": one.why_not, "candidate": other.why_not}, explain_it=explain_it)
 
 
 def _step(one: Observer, other: Observer, verdict: Verdict, batch: Any) -> tuple[Observation, Observation]:

@@ -21,7 +21,7 @@ class Look:
 
     Args:
         parts: of the train step.
-        only: the paths of the modules to look at, or None for all.
+        only: the names of the modules to look at, or None for all.
         whole: whether the state after the step is asked for too.
 
     Attributes:
@@ -68,7 +68,8 @@ class _Watched(Loss):
     look: Look
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with watching(self.look.only) as tap:
+        only = self.look.only
+        with watching(None if only is None else frozenset("" if name == "model" else name for name in only)) as tap:
             loss, aux = super().__call__(*args, **kwargs)
         forward: Any = arrays_of(tap.outputs)
         self.look.order = list(forward)

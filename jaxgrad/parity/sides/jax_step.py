@@ -47,7 +47,7 @@ class JaxStep:
 
     def watching(self, *, module_inputs: bool | None = None, only: frozenset[str] | None = None) -> "JaxStep":
         """The same, looking at some modules only; what goes into modules is not noted."""
-        return replace(self, only=only)
+        return replace(self, only=self.only if only is None else only)
 
 
 class JaxRun:

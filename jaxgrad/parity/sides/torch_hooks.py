@@ -18,16 +18,18 @@ class Modules:
         model: to be hooked.
         draws: told which module runs.
         inputs: whether what went in is noted too.
-        only: the paths to note, or None for all.
+        only: the names to note, or None for all.
 
     Attributes:
-        lines: path -> the line that called the module first.
+        lines: name -> the line that called the module first.
+        order: names of all modules in the order in which they first finish.
     """
 
     def __init__(self, model: torch.nn.Module, draws: Draws, *, inputs: bool, only: frozenset[str] | None):
         self.outputs: dict[str, np.ndarray] = {}
         self.inputs: dict[str, np.ndarray] = {}
         self.lines: dict[str, str] = {}
+        self.order: dict[str, None] = {}
         self._calls: Counter[str] = Counter()
         self._draws, self._around = draws, [""]
         for path, module in model.named_modules():
@@ -52,6 +54,7 @@ class Modules:
         def leave(module: Any, args: Any, kwargs: Any, output: Any) -> None:
             self._around.pop()
             self._draws.module = self._around[-1] if self._around else ""
+            self.order.setdefault(name)
             if not wanted:
                 return
             if name not in self.lines:

@@ -49,7 +49,7 @@ class TorchReference:
     def watching(self, *, module_inputs: bool | None = None, only: frozenset[str] | None = None) -> "TorchReference":
         """The same, looking at what goes into modules too, or at some modules only."""
         inputs = self.module_inputs if module_inputs is None else module_inputs
-        return replace(self, module_inputs=inputs, only=only)
+        return replace(self, module_inputs=inputs, only=self.only if only is None else only)
 
     def again(self, recording: Recording, step: int, *, float64: bool) -> TorchAgain:
         """Makes a recorded step of this side again with some of torch's functions called otherwise."""

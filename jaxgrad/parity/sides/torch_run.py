@@ -65,7 +65,7 @@ class TorchRun:
         phases[MODULE_INPUTS] = self._inputs
         if not self.meta.get("called"):
             self.meta["source"] = {**self.meta["source"], **{k: v for k, v in self._modules.lines.items() if v}}
-            self.meta["called"] = list(phases["forward"])
+            self.meta["called"] = list(self._modules.order)
         record = StepRecord(self._step, {k: v for k, v in phases.items() if v}, self._draws.taken())
         self._step += 1
         return record
