@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrad import func, nn, optim, random, train
+from jaxgrad import amp, func, nn, optim, random, train
 from jaxgrad.nn import functional as F
 from jaxgrad.utils.data import DataLoader, DistributedSampler
 from tests.train.devices import CASES, REPLICAS, ROWS, data, layers, optimizer
@@ -157,6 +157,29 @@ def test_an_epoch_of_steps_on_devices():
     state, metrics = train.make_epoch(step)(state, x)
     np.testing.assert_allclose(metrics["loss"], [3.5, 17.25])
     assert state.params["w"].sharding.is_fully_replicated
+
+
+def test_autocast_and_a_parameter_without_a_gradient():
+    rngs = nn.Rngs(random.manual_seed(0))
+    model = nn.Sequential(nn.Linear(5, 16, rngs=rngs), nn.ReLU(), nn.Linear(16, 3, rngs=rngs))
+    params = {**func.extract(model)[0], "idle": jnp.ones(2)}
+    tx = optim.Adam(lr=0.01)
+
+    def loss_fn(params, x, y):
+        held = {name: value for name, value in params.items() if name != "idle"}
+        return F.cross_entropy(func.functional_call(model, held, x), y)
+
+    x, y = (array[0] for array in data())
+    losses = {}
+    for name, options in {"mesh": {"mesh": MESH}, "one": {}, "float32": {"mesh": MESH, "autocast": None}}.items():
+        step = train.make_train_step(loss_fn, tx, **{"autocast": amp.autocast("cpu", jnp.bfloat16), **options})
+        state = train.init_state(params, tx)
+        for _ in range(3):
+            state, metrics = step(state, (x.astype(np.float32), y))
+        losses[name] = float(metrics["loss"])
+        np.testing.assert_array_equal(state.params["idle"], [1.0, 1.0])
+    np.testing.assert_allclose(losses["mesh"], losses["one"], rtol=1e-3)
+    assert abs(losses["mesh"] - losses["float32"]) > 1e-5
 
 
 def test_metrics_are_each_replicas_own():
