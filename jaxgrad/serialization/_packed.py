@@ -42,12 +42,10 @@ def pack(state: PyTree, meta: Mapping[str, Any] | None, *, spread: bool = False)
     for name, leaf in named(state).items():
         if type(leaf) in _NUMBERS:
             plain[name] = _told(leaf)
-        elif spread and is_spread(leaf):
-            arrays[name] = leaf
-        else:
-            arrays[name], form = _packed(name, leaf)
-            if form is not None:
-                forms[name] = form
+            continue
+        arrays[name], form = key_words(leaf) if spread and is_spread(leaf) else _packed(name, leaf)
+        if form is not None:
+            forms[name] = form
     checksums = {name: _checksum(array) for name, array in arrays.items() if isinstance(array, np.ndarray)}
     record = {"form": _FORM, "numbers": plain, "forms": forms, "crc32": checksums, "meta": dict(meta or {})}
     try:
@@ -111,6 +109,13 @@ def is_spread(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable and not leaf.is_fully_replicated
 
 
+def key_words(leaf: jax.Array) -> tuple[jax.Array, str | None]:
+    """A random key as integers, and what makes a key of them again; any other array is itself."""
+    if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return leaf, None
+    return jax.random.key_data(leaf), f"key:{jax.random.key_impl(leaf)}"
+
+
 def _checksum(array: np.ndarray) -> int:
     return crc32(array.reshape(-1).view(np.uint8))
 
@@ -137,12 +142,14 @@ def _packed(name: str, leaf: Any) -> tuple[np.ndarray, str | None]:
                 remedy="gather it first (jax.experimental.multihost_utils.process_allgather), or train.Checkpoints",
             )
         )
-    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return np.ascontiguousarray(jax.random.key_data(leaf)), f"key:{jax.random.key_impl(leaf)}"
     if not isinstance(leaf, np.ndarray | np.generic | jax.Array):
         raise TypeError(
             explain(f"a state is made of arrays and numbers, not of {type(leaf).__name__}", got=f'"{name}"')
         )
+    if isinstance(leaf, jax.Array):
+        leaf, form = key_words(leaf)
+        if form is not None:
+            return np.ascontiguousarray(leaf), form
     array = np.asarray(leaf)
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")) if not array.dtype.isnative else array)
     array = array.reshape(np.shape(leaf))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.optional import require
 from jaxgrad.serialization import SerializationError
-from jaxgrad.serialization._packed import is_spread, named, pack, read_record, unpack
+from jaxgrad.serialization._packed import is_spread, key_words, named, pack, read_record, unpack
 from jaxgrad.train.seal import Unfinished, check_seal, is_sealed, seal
 from jaxgrad.train.state import TrainState
 
@@ -81,10 +81,15 @@ class Checkpoints:
                 raise ValueError(explain(f"{name} is a positive number", got=repr(value)))
         self._orbax: Any = require("orbax.checkpoint", extra="checkpoint", purpose="saving checkpoints")
         self.folder, self.every, self.keep = os.path.abspath(os.fspath(folder)), every, keep
+        os.makedirs(self.folder, exist_ok=True)
+        self._processes = set(range(jax.process_count()))  # said, so that orbax waits for them without the devices
         options = self._orbax.CheckpointManagerOptions(
             enable_async_checkpointing=False,  # the thread below is ours: it also takes checksums, and syncs
-            create=True,
+            create=False,
             cleanup_tmp_directories=True,  # of a killed process
+            multiprocessing_options=self._orbax.options.MultiprocessingOptions(
+                active_processes=self._processes if len(self._processes) > 1 else None
+            ),
         )
         self._manager = self._orbax.CheckpointManager(self.folder, options=options)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
@@ -131,10 +136,9 @@ class Checkpoints:
         _check_json(written)
         self.wait()
         leaves, structure = jax.tree.flatten(state)
-        arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
-        copies = iter(self._copy(arrays))
-        own = [next(copies) if isinstance(leaf, jax.Array) else _kept(leaf) for leaf in leaves]
-        self._running = self._thread.submit(self._write, step, jax.tree.unflatten(structure, own), written)
+        self._running = self._thread.submit(
+            self._write, step, jax.tree.unflatten(structure, self._copies(leaves)), written
+        )
         return True
 
     def restore(self, like: TrainState) -> Restored | None:
@@ -193,6 +197,18 @@ class Checkpoints:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
+    def _copies(self, leaves: list[Any]) -> list[Any]:
+        """The same in memory of their own, by one call for each set of devices."""
+        copies = [np.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+        places: dict[Any, list[int]] = {}
+        for i, leaf in enumerate(leaves):
+            if isinstance(leaf, jax.Array):
+                places.setdefault(frozenset(leaf.sharding.device_set), []).append(i)
+        for indices in places.values():
+            for i, copy in zip(indices, self._copy([leaves[i] for i in indices]), strict=True):
+                copies[i] = copy
+        return copies
+
     def _write(self, step: int, state: TrainState, written: dict[str, Any]) -> None:
         arrays, record = pack(state, _read(written), spread=True)
         args = self._orbax.args
@@ -204,6 +220,7 @@ class Checkpoints:
         self._manager.save(step, args=args.Composite(state=state_args, record=record_args), force=True)
         if jax.process_index() == 0:
             seal(self._at(step))
+        self._orbax.multihost.sync_global_processes(f"jaxgrad seals {step}", processes=self._processes)
         own = sorted(each for each in self._manager.all_steps() if is_sealed(self._at(each)))  # no one else's
         for old in own[: -self.keep]:
             self._manager.delete(old)
@@ -232,16 +249,15 @@ class Checkpoints:
 
     def _targets(self, step: int, like: TrainState) -> Any:
         """Everything as numpy's arrays; what no process has whole, where the state has it."""
-        args = self._orbax.args
-        spread = {name: leaf for name, leaf in named(like).items() if is_spread(leaf)}
+        spread = {name: key_words(leaf)[0] for name, leaf in named(like).items() if is_spread(leaf)}
         if not spread:
-            return args.StandardRestore()
+            return self._orbax.args.StandardRestore()
         saved = self._manager.item_metadata(step)["state"]
-        return args.StandardRestore({name: spread.get(name, saved[name]) for name in saved})
-
-
-def _kept(leaf: Any) -> Any:
-    return np.array(leaf) if isinstance(leaf, np.ndarray) else leaf
+        targets: dict[str, Any] = {name: np.empty(each.shape, each.dtype) for name, each in saved.items()}
+        for name, leaf in spread.items():
+            if name in targets and targets[name].shape == leaf.shape:  # else the state does not fit, and is told so
+                targets[name] = jax.ShapeDtypeStruct(leaf.shape, targets[name].dtype, sharding=leaf.sharding)
+        return self._orbax.args.StandardRestore(targets)
 
 
 def _check_json(written: Any) -> None:

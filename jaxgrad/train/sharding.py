@@ -67,7 +67,7 @@ def shard(state: TrainState, mesh: Mesh) -> TrainState:
     values are those of process 0, as in torch; only the random stream must be the same in all of them.
 
     Args:
-        state: from ``init_state``; it stays as it is.
+        state: from ``init_state``; it stays as it is. Arrays that lie where they belong are left there.
         mesh: with axes "data" (the state is repeated), "fsdp" (it is split: see ``shardings``), or both.
 
     Returns:
@@ -86,8 +86,7 @@ def shard(state: TrainState, mesh: Mesh) -> TrainState:
     mesh = replicas_of(mesh)
     _check_streams(state.generator, mesh)
     if jax.process_count() > 1:
-        _check_same_stream(state.generator)
-        state = of_first(state.replace(generator=None)).replace(generator=state.generator)
+        return _among_processes(state, shardings(state, mesh))
     return jax.tree.map(_placed, state, shardings(state, mesh))
 
 
@@ -142,14 +141,32 @@ def _lies_on(leaf: Any, mesh: Mesh) -> bool:
 
 
 def _placed(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    """A copy, always: a device that keeps its part would share the memory, which a step takes over."""
-    if jax.process_count() == 1:
-        return jax.device_put(jnp.copy(leaf), sharding)
-    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        data = NamedSharding(sharding.mesh, sharding.spec)
-        return jax.random.wrap_key_data(_placed(jax.random.key_data(leaf), data), impl=jax.random.key_impl(leaf))
-    value = np.array(leaf)
-    return jax.make_array_from_callback(value.shape, sharding, lambda index: value[index])
+    """A copy, else a device that keeps its part would share the memory, which a step takes over."""
+    if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
+        return leaf
+    return jax.device_put(jnp.copy(leaf), sharding)
+
+
+def _among_processes(state: TrainState, wanted: TrainState) -> TrainState:
+    """Arrays of one process become those of all, with the values of process 0; others go where they are wanted."""
+    leaves, structure = jax.tree.flatten(state)
+    targets = jax.tree.leaves(wanted)
+    _check_same_stream([leaf for leaf in jax.tree.leaves(state.generator) if not _is_shared(leaf)])
+    own = [i for i, leaf in enumerate(leaves) if not _is_shared(leaf)]
+    values = dict(zip(own, of_first([np.asarray(_words(leaves[i])) for i in own]), strict=True))
+
+    def placed(i: int, leaf: Any) -> jax.Array:
+        if i not in values:
+            return jax.device_put(leaf, targets[i])
+        value = np.asarray(values[i])
+        whole = jax.make_array_from_callback(value.shape, targets[i], lambda index: value[index])
+        return jax.random.wrap_key_data(whole, impl=jax.random.key_impl(leaf)) if _is_key(leaf) else whole
+
+    return jax.tree.unflatten(structure, [placed(i, leaf) for i, leaf in enumerate(leaves)])
+
+
+def _is_shared(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
 
 
 def _check_rows(name: str, leaf: Any, shares: int, axis: int) -> None:
@@ -173,9 +190,9 @@ def _check_streams(generator: Any, mesh: Mesh) -> None:
         raise ValueError(explain("every replica has a stream", got=f"{count} of them", expected=f"{mesh.size}"))
 
 
-def _check_same_stream(generator: Any) -> None:
-    """Every process drew its own would be torch's; a value that is the same everywhere must be the same everywhere."""
-    if not same_in_all([np.asarray(_words(leaf)) for leaf in jax.tree.leaves(generator)]):
+def _check_same_stream(leaves: list[Any]) -> None:
+    """Which process's stream goes on is nothing to be decided in silence."""
+    if leaves and not same_in_all([np.asarray(_words(leaf)) for leaf in leaves]):
         raise ValueError(
             explain(
                 "the processes start from different random streams",
@@ -184,6 +201,9 @@ def _check_same_stream(generator: Any) -> None:
         )
 
 
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
 def _words(leaf: Any) -> Any:
-    key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return jax.random.key_data(leaf) if key else leaf
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf

@@ -17,7 +17,7 @@ from jaxgrad.amp import GradScaler
 from jaxgrad.optim._rule.precision import double_precision, pack, widen
 from jaxgrad.optim.lr_scheduler import LRScheduler
 from jaxgrad.optim.swa_utils import AveragedModel
-from jaxgrad.train.gradient import accumulated, gradient
+from jaxgrad.train.gradient import Computed, accumulated, gradient
 from jaxgrad.train.handover import Handover, Returned, Taken
 from jaxgrad.train.loss import Loss
 from jaxgrad.train.mesh import replicas_of
@@ -116,16 +116,14 @@ def make_train_step(
     loss = Loss.of(loss_fn, autocast, frozen)
     update = Update(tx, clip_grad_norm, clip_grad_value, schedule, average, skip_nonfinite, scaler)
     _check_accumulation(accumulate, accumulate_reduction)
-
     replicas = None if mesh is None else Replicas(replicas_of(mesh), rows=0 if accumulate == 1 else 1)
 
     def step(state: TrainState, batch: Batch, lr: Any = None) -> tuple[TrainState, Metrics]:
         held = state.params, batch, state.buffers, state.generator
-        if accumulate == 1:
-            compute = partial(gradient, scale=update.scale(state))
-        else:
-            many = {"count": accumulate, "reduction": accumulate_reduction}
-            compute = partial(accumulated, **many, scale=update.scale(state))
+        scale = update.scale(state)
+        compute: Callable[..., Computed] = partial(gradient, scale=scale)
+        if accumulate > 1:
+            compute = partial(accumulated, count=accumulate, reduction=accumulate_reduction, scale=scale)
         computed = compute(loss, *held) if replicas is None else replicas.mean(compute, loss, *held)
         after, metrics = update(state, computed, _widened(lr))
         after = after if replicas is None else replicas.place(after)

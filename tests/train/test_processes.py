@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+
+from tests.train.processes import fitted
 
 pytest.importorskip("torch", reason="the reference is not installed")
 
@@ -47,5 +50,10 @@ def test_as_torchs_processes(tmp_path):
             np.testing.assert_allclose(mine, value, rtol=1e-10, atol=1e-13, err_msg=f"{axis} {name}")
             np.testing.assert_array_equal(mine, ours[1][f"{axis}/{name}"])
     assert len(theirs[0]["losses"]) == 2 * 3
+    with jax.enable_x64(True):  # one process with two devices
+        alone = fitted(tmp_path / "alone")
+    for each in ours:
+        np.testing.assert_allclose(each["fitted/losses"], alone["losses"], rtol=1e-12)
+        np.testing.assert_array_equal(each["fitted/stream"], alone["stream"])
     own = [each["1.running_mean"] for each in theirs]
     assert not np.array_equal(*own)  # in torch each process has its own; those of the first count
