@@ -57,7 +57,7 @@ class Replicas:
         """
         axes = self.mesh.axis_names
         split = {name: split_axis(leaf.shape, self.mesh) for name, leaf in params.items()}
-        of_replica = OfReplica(loss, split)
+        of_replica = OfReplica(**vars(loss), split=split)
         own_stream = is_per_replica(generator)
 
         def replica(params: Params, batch: Batch, buffers: Buffers, generator: Any) -> tuple[Any, ...]:
@@ -104,15 +104,13 @@ class Replicas:
 
 
 @dataclass(frozen=True)
-class OfReplica:
-    """A loss function of whole parameters, called as it is, with a replica's share of them.
+class OfReplica(Loss):
+    """A loss function of whole parameters, called with a replica's share of them.
 
     Attributes:
-        loss: the loss function.
         split: along which axis each parameter is split, if it is.
     """
 
-    loss: Loss
     split: dict[str, int | None]
 
     def __call__(
@@ -120,7 +118,7 @@ class OfReplica:
     ) -> tuple[Any, Aux]:
         """The loss of the replica's rows."""
         whole = {name: self._gathered(leaf, self.split[name]) for name, leaf in params.items()}
-        value, aux = self.loss(whole, batch, buffers=buffers, generator=generator, training=training)
+        loss, aux = super().__call__(whole, batch, buffers=buffers, generator=generator, training=training)
         if aux.params:
             raise RuntimeError(
                 explain(
@@ -129,7 +127,7 @@ class OfReplica:
                     remedy="nn.Embedding without max_norm, which torch's replicas do not keep equal either",
                 )
             )
-        return value, aux
+        return loss, aux
 
     def _gathered(self, leaf: Array, axis: int | None) -> Array:
         return leaf if axis is None else jax.lax.all_gather(leaf, SPLIT, axis=axis, tiled=True)
