@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.trees import key_order, with_key_order
@@ -98,9 +98,14 @@ class Replicas:
         number = value.astype(jnp.int8) if value.dtype == bool else value
         return jax.lax.psum(jnp.where(first, number, jnp.zeros_like(number)), self.mesh.axis_names).astype(value.dtype)
 
-    def place(self, state: TrainState) -> TrainState:
-        """Inside a program: the state's arrays where they belong."""
-        return jax.tree.map(jax.lax.with_sharding_constraint, state, shardings(state, self.mesh))
+    def place(self, after: TrainState, before: TrainState) -> TrainState:
+        """Inside a program: the arrays that are new, where they belong."""
+        old = {id(leaf) for leaf in jax.tree.leaves(before)}
+
+        def placed(leaf: Array, where: NamedSharding) -> Array:
+            return leaf if id(leaf) in old else jax.lax.with_sharding_constraint(leaf, where)
+
+        return jax.tree.map(placed, after, shardings(after, self.mesh))
 
 
 @dataclass(frozen=True)

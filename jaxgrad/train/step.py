@@ -126,7 +126,7 @@ def make_train_step(
             compute = partial(accumulated, count=accumulate, reduction=accumulate_reduction, scale=scale)
         computed = compute(loss, *held) if replicas is None else replicas.mean(compute, loss, *held)
         after, metrics = update(state, computed, _widened(lr))
-        after = after if replicas is None else replicas.place(after)
+        after = after if replicas is None else replicas.place(after, state)
         return after, {"loss": computed.loss, **metrics, **computed.metrics}
 
     parts = Parts(loss, update, accumulate, accumulate_reduction)
