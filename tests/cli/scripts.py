@@ -351,6 +351,7 @@ for x, y in data:
     "evaluated at the end": SGD + "for x in xs:\n  opt.zero_grad()\n  f(x).backward()\n  opt.step()\nmodel.eval()",
     "kept": JAX + "for x in xs:\n  u, s = tx.update(g, s)\n  y, new = m.apply(v, x, mutable=['batch_stats'])",
     "once": JAX + "u, _ = optax.adamw(1e-3, weight_decay=0.0).update(g, s, p)",
+    "a clip has no state": JAX + "c = optax.clip(1.0)\nfor g in gs:\n  u, _ = c.update(g, s)",
     "unrelated updates": JAX + "for x in xs:\n  a, _ = table.update(key)\n  _, b = tx.update(g, s)",
     "replaced first": SGD + "net.fc = nn.Linear(3, 2)\nopt = torch.optim.Adam(net.parameters())",
     "per epoch": SGD

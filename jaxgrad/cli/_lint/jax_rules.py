@@ -9,7 +9,7 @@ from jaxgrad.cli._lint.calls import is_schedule
 from jaxgrad.cli._lint.finding import Rule
 from jaxgrad.cli._lint.script import Loop, Script, argument, is_epochs
 
-_OPTIMIZERS = {
+OPTIMIZERS = {
     f"optax.{name}"
     for name in "adabelief adadelta adafactor adagrad adam adamax adamaxw adamw amsgrad lamb lion nadam nadamw "
     "novograd radam rmsprop rprop sgd sm3 yogi".split()
@@ -30,7 +30,7 @@ def _after_update(wanted: set[str]) -> Iterator[ast.AST]:
 
     def visit(script: Script) -> Iterator[ast.AST]:
         for chain in _chains(script):
-            whole = [i for i, (address, _) in enumerate(chain) if address in _OPTIMIZERS]
+            whole = [i for i, (address, _) in enumerate(chain) if address in OPTIMIZERS]
             for i, (address, node) in enumerate(chain):
                 scaled_again = any(later.startswith("optax.scale") for later, _ in chain[i + 1 :])
                 if address in wanted and whole and i > whole[0] and not scaled_again:

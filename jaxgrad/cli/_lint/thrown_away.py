@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from jaxgrad.cli._lint.finding import Rule
+from jaxgrad.cli._lint.jax_rules import OPTIMIZERS
 from jaxgrad.cli._lint.script import Function, Loop, Script, argument
 
 
@@ -31,9 +32,19 @@ def _optimizer_state(script: Script) -> Iterator[ast.AST]:
 
 
 def _is_repeated(script: Script, call: ast.Call) -> bool:
-    """Whether it happens at every step: in a loop, or in a function that is named as a step."""
+    """Whether it is an optimizer's and happens at every step: in a loop, or in a function that is named as a step."""
+    if not _is_optimizer(script, call):
+        return False
     around = script.around(call, (*Loop.__args__, *Function.__args__))
-    return isinstance(around, Loop) or any(w in getattr(around, "name", "") for w in ("step", "update", "train"))
+    return isinstance(around, Loop) or any(w in getattr(around, "name", "") for w in ("step", "train"))
+
+
+def _is_optimizer(script: Script, call: ast.Call) -> bool:
+    """By what made it (a clip alone has no state to keep); where that cannot be seen, by its name."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+    if made := script.made_by(owner):
+        return bool(made & {*OPTIMIZERS, "optax.chain"})
+    return ast.unparse(owner).split(".")[-1].lower().endswith(("tx", "opt", "optim", "optimizer"))
 
 
 def _running_statistics(script: Script) -> Iterator[ast.AST]:
