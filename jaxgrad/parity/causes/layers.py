@@ -34,14 +34,16 @@ class Layer:
         params: parameters and buffers by their last name, in double precision.
         x: what went in.
         right, wrong: what came out of the reference's and the candidate's.
+        dtype: in which it computes.
     """
 
     kind: str
     options: Options
-    params: Mapping[str, Array]
+    params: Mapping[str, Any]
     x: Array
     right: Array
     wrong: Array
+    dtype: Any = np.float64
 
     def out(self, **switches: Any) -> Array | None:
         """Its output, with options changed or switched to something wrong; None where this cannot be computed."""
@@ -101,7 +103,8 @@ def _layer(context: Context) -> Layer | None:
     for x in _inputs(context, path):
         if np.size(x) > AT_MOST:
             continue
-        found = Layer(module.get("class", ""), module.get("options", {}), params, wide(x), wide(right), wide(wrong))
+        kind, options = module.get("class", ""), module.get("options", {})
+        found = Layer(kind, options, params, wide(x), wide(right), wide(wrong), right.dtype)
         again = found.out()
         if again is not None and norm(again - found.right) <= max(SURE, 100 * epsilon(right)) * norm(found.right):
             return found
@@ -123,16 +126,17 @@ def _inputs(context: Context, path: str) -> Iterator[Array]:
     yield from context.right("inputs").values()
 
 
-def _linear(layer: Layer, x: Array, o: Options) -> Any:
+def _linear(layer: Layer, x: Any, o: Options) -> Any:
     rounded = ROUNDINGS[o.get("products", "exact")]
     weight = layer.params["weight"]
     out = rounded(x) @ rounded(weight if o.get("transposed") else weight.T)
     return out + layer.params["bias"] if "bias" in layer.params and not o.get("without_bias") else out
 
 
-def _conv(layer: Layer, x: Array, o: Options) -> Any:
+def _conv(layer: Layer, x: Any, o: Options) -> Any:
     n = int(layer.kind[4])
-    rounded, weight = ROUNDINGS[o.get("products", "exact")], layer.params["weight"]
+    rounded: Any = ROUNDINGS[o.get("products", "exact")]
+    weight = layer.params["weight"]
     spatial = tuple(range(2, 2 + n))
     if o.get("flipped"):
         weight = np.flip(weight, spatial)
@@ -159,7 +163,7 @@ def _each(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
-def _batch_norm(layer: Layer, x: Array, o: Options) -> Any:
+def _batch_norm(layer: Layer, x: Any, o: Options) -> Any:
     axes = (0, *range(2, x.ndim))
     shape = (1, -1, *(1,) * (x.ndim - 2))
     mean, var = x.mean(axes), x.var(axes, ddof=int(bool(o.get("unbiased"))))
@@ -174,46 +178,46 @@ def _affine(layer: Layer, y: Array, shape: tuple[int, ...]) -> Any:
     return y + layer.params["bias"].reshape(shape) if "bias" in layer.params else y
 
 
-def _layer_norm(layer: Layer, x: Array, o: Options) -> Any:
+def _layer_norm(layer: Layer, x: Any, o: Options) -> Any:
     dims = tuple(o.get("normalized_shape", x.shape[-1:]))
     axes = tuple(range(x.ndim - len(dims), x.ndim))
     if layer.kind == "RMSNorm":
         eps = o.get("eps")
-        eps = np.finfo(np.float32).eps if eps is None else eps
+        eps = np.finfo(layer.dtype).eps if eps is None else eps
         return _affine(layer, x / np.sqrt((x * x).mean(axes, keepdims=True) + eps), dims)
     var = x.var(axes, ddof=int(bool(o.get("unbiased"))), keepdims=True)
     return _affine(layer, (x - x.mean(axes, keepdims=True)) / np.sqrt(var + o.get("eps", 1e-5)), dims)
 
 
-def _group_norm(layer: Layer, x: Array, o: Options) -> Any:
+def _group_norm(layer: Layer, x: Any, o: Options) -> Any:
     grouped = x.reshape(x.shape[0], int(o["num_groups"]), -1)
     var = grouped.var(-1, keepdims=True, ddof=int(bool(o.get("unbiased"))))
     y = (grouped - grouped.mean(-1, keepdims=True)) / np.sqrt(var + o.get("eps", 1e-5))
     return _affine(layer, y.reshape(x.shape), (1, -1, *(1,) * (x.ndim - 2)))
 
 
-def _avg_pool(layer: Layer, x: Array, o: Options) -> Any:
+def _avg_pool(layer: Layer, x: Any, o: Options) -> Any:
     pool = {"AvgPool1d": F.avg_pool1d, "AvgPool2d": F.avg_pool2d, "AvgPool3d": F.avg_pool3d}[layer.kind]
     how = {name: _each(o[name]) for name in ("kernel_size", "stride", "padding") if o.get(name) is not None}
     return pool(x, **how, ceil_mode=o.get("ceil_mode", False), count_include_pad=o.get("count_include_pad", True))
 
 
-def _upsample(layer: Layer, x: Array, o: Options) -> Any:
+def _upsample(layer: Layer, x: Any, o: Options) -> Any:
     size, scale, mode = _each(o.get("size")), _each(o.get("scale_factor")), o.get("mode", "nearest")
     align = None if mode.startswith("nearest") else bool(o.get("align_corners"))
     return F.interpolate(x, size=size, scale_factor=scale, mode=mode, align_corners=align)
 
 
-def _embedding(layer: Layer, x: Array, o: Options) -> Any:
+def _embedding(layer: Layer, x: Any, o: Options) -> Any:
     return layer.params["weight"][x.astype(int)] * o.get("times", 1.0)
 
 
-def _dropout(layer: Layer, x: Array, o: Options) -> Any:
+def _dropout(layer: Layer, x: Any, o: Options) -> Any:
     """By the reference's own mask."""
     return np.where(layer.right != 0, x / (1 - o.get("p", 0.5)), 0.0)
 
 
-def _softmax(layer: Layer, x: Array, o: Options) -> Any:
+def _softmax(layer: Layer, x: Any, o: Options) -> Any:
     function = F.log_softmax if layer.kind == "LogSoftmax" else F.softmax
     return function(x, dim=o.get("dim", -1))
 
@@ -235,7 +239,7 @@ ACTIVATIONS: Mapping[str, Callable[[Any, Options], Any]] = {
 """By torch's class; a rule tries one for the other."""
 
 
-def _activation(layer: Layer, x: Array, o: Options) -> Any:
+def _activation(layer: Layer, x: Any, o: Options) -> Any:
     return ACTIVATIONS[o.get("kind", layer.kind)](x, o)
 
 

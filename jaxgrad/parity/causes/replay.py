@@ -114,7 +114,8 @@ def parameter_of(context: Context, tensor: str) -> str:
 def _names(context: Context) -> list[str]:
     names = list(dict.fromkeys(parameter_of(context, name) for name in context.shared))
     sizes = {name: np.size(value) for name, value in context.before("params").items()}
-    kept, total = [], 0
+    kept: list[str] = []
+    total = 0
     for name in names:
         if name in sizes and (not kept or total + sizes[name] <= AT_MOST):
             kept.append(name)

@@ -7,11 +7,11 @@ import numpy as np
 
 from jaxgrad.parity.causes.context import Context
 from jaxgrad.parity.causes.rule import Prediction, Rule
-from jaxgrad.parity.causes.weigh import Weight, weigh
+from jaxgrad.parity.causes.weigh import UNITS, Weight, weigh
 from jaxgrad.parity.report.parts import Cause
 
 AS_GOOD = 3.0
-"""An explanation that leaves no more than this many times what the best leaves is as good."""
+"""What leaves no more than this many times as much as the best (or half a last place, if more) is as good."""
 
 
 class Candidate(NamedTuple):
@@ -42,7 +42,7 @@ def _tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
     found = list(_convincing(context, rules))
     if not found:
         return None
-    least = min(max(each.weight.remaining, each.weight.rounding) for each in found)
+    least = min(max(each.weight.remaining, each.weight.rounding / (2 * UNITS)) for each in found)
     good = [each for each in found if each.weight.remaining <= AS_GOOD * least]
     good = _lasting(context, good) or good
     best = min(good, key=lambda each: (each.fitted, each.order, each.weight.remaining))

@@ -69,8 +69,12 @@ def weigh(context: Context, prediction: Prediction) -> Weight | None:
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         return None
-    squares = np.sum([(part.divergence**2, part.remaining**2, part.rounding**2) for part in known], axis=0)
-    return Weight(*(float(each) for each in np.sqrt(squares)), differing=sum(part.differing for part in known))
+    return Weight(
+        sum(part.divergence**2 for part in known) ** 0.5,
+        sum(part.remaining**2 for part in known) ** 0.5,
+        sum(part.rounding**2 for part in known) ** 0.5,
+        sum(part.differing for part in known),
+    )
 
 
 def _weight(context: Context, phase: str, values: Mapping[str, Any], base: Tensors) -> Weight | None:

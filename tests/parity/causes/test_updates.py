@@ -130,7 +130,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_cause_is_named(case, dtype):
     context = context_of(case, dtype)

@@ -8,7 +8,7 @@ from jaxgrad import parity
 from tests.parity.faults.corpus import PLANTED
 from tests.parity.faults.port import Port, Setting, reference
 
-SAMPLE = 11
+SAMPLE = 17
 """Every so many-th is planted on ordinary days, all of them by ``make test-all``."""
 
 

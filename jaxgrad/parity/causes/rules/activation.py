@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jaxgrad.parity.causes.again import remade, with_arguments
-from jaxgrad.parity.causes.context import Context
+from jaxgrad.parity.causes.context import Context, Tensors
 from jaxgrad.parity.causes.fit import fit
 from jaxgrad.parity.causes.layers import ACTIVATIONS, layer, outputs
 from jaxgrad.parity.causes.rule import Prediction, rule
@@ -47,11 +47,11 @@ def another_slope(context: Context) -> Iterator[Prediction]:
     if found is None or name is None:
         return
 
-    def predict(value: float) -> dict[str, object] | None:
+    def predict(value: float) -> Tensors | None:
         out = found.out(**{name: value})
         return None if out is None else {context.tensor: out}
 
-    value = fit(context, predict, (1e-6, 1e-3, 0.01, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 10.0))  # type: ignore[arg-type]
+    value = fit(context, predict, (1e-6, 1e-3, 0.01, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 10.0))
     if value is not None and value != found.options.get(name):
         sentence = f"{name} of the {found.kind} is {value:g}"
         for prediction in outputs(context, (found.kind,), {name: value}):

@@ -1,6 +1,7 @@
 """Gradients clipped in another way than ``clip_grad_norm_`` or ``clip_grad_value_`` clip them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from jaxgrad.parity.causes.context import Context, Tensors
@@ -70,13 +71,16 @@ def clip_always(context: Context) -> Iterator[Prediction]:
 @rule("clip_another_norm", "another norm is clipped", *PHASES)
 def clip_another_norm(context: Context) -> Iterator[Prediction]:
     """The greatest element, or the sum, for the Euclidean norm, and the reverse."""
-    options = clip_options(context)
-    if "norm" in options:
+    right = float(clip_options(context).get("norm_type", 2.0))
+    if "norm" in clip_options(context):
         for kind in (2.0, float("inf"), 1.0):
-            if kind != float(options.get("norm_type", 2.0)):
-                changed = {**options, "norm_type": kind}
-                deviation = _clipped(lambda gradients, _, changed=changed: by_norm(gradients, changed))  # type: ignore[misc]
+            if kind != right:
+                deviation = _clipped(partial(_by_another_norm, kind=kind))
                 yield from predicted(context, deviation, norm_type=kind)
+
+
+def _by_another_norm(gradients: Tensors, options: Options, kind: float) -> Tensors:
+    return by_norm(gradients, {**options, "norm_type": kind})
 
 
 @rule("clip_another_limit", "gradients are clipped at another limit", *PHASES)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jaxgrad.parity.causes.again import remade, with_arguments
-from jaxgrad.parity.causes.context import Context
+from jaxgrad.parity.causes.context import Context, Tensors
 from jaxgrad.parity.causes.fit import fit
 from jaxgrad.parity.causes.layers import layer, outputs
 from jaxgrad.parity.causes.rule import Prediction, rule
@@ -23,20 +23,20 @@ GRID = (0.0, *(10.0**n for n in range(-12, 1)))
 @rule("norm_eps", "eps of the normalisation has another value", *ANY)
 def norm_eps(context: Context) -> Iterator[Prediction]:
     """Fitted (torch 1e-5; flax 1e-6 for LayerNorm)."""
-    for eps in USUAL:
-        changes = {name: with_arguments(names, eps=eps) for name, names in FUNCTIONS.items()}
+    for usual in USUAL:
+        changes = {name: with_arguments(names, eps=usual) for name, names in FUNCTIONS.items()}
         for name, change in changes.items():
-            sentence = f"eps of {name} is {eps:g}"
-            yield from remade(context, {name: change}, sentence=sentence, eps=eps)
+            sentence = f"eps of {name} is {usual:g}"
+            yield from remade(context, {name: change}, sentence=sentence, eps=usual)
     found = layer(context)
     if found is None or not found.kind.startswith(NORMS):
         return
 
-    def predict(value: float) -> dict[str, object] | None:
+    def predict(value: float) -> Tensors | None:
         out = found.out(eps=value)
         return None if out is None else {context.tensor: out}
 
-    eps = fit(context, predict, GRID)  # type: ignore[arg-type]
+    eps = fit(context, predict, GRID)
     right = found.options.get("eps")
     if eps is not None and eps != right:
         sentence = f"eps of the {found.kind} is {eps:g} instead of {right if right is None else format(right, 'g')}"

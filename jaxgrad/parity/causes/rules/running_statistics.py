@@ -1,6 +1,7 @@
 """Buffers of BatchNorm: biased variance, momentum the other way round, or not updated at all."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def another_running_momentum(context: Context) -> Iterator[Prediction]:
 
     for biased in (False, True):
         grid = (0.0, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0)
-        momentum = fit(context, lambda value, biased=biased: values(value, biased), grid)  # type: ignore[misc]
+        momentum = fit(context, partial(values, biased=biased), grid)
         if momentum is not None:
             also = ", and the variance is biased" if biased else ""
             sentence = f"momentum of the running statistics is {momentum:g}{also}"
