@@ -2,15 +2,16 @@
 
 from typing import Any
 
-import jax.numpy as jnp
-
-from jaxgrad._core.types import Array, Buffers, Params
+from jaxgrad._core.types import Buffers, Params
 from jaxgrad.func.call import Aux
 from jaxgrad.random import Generator
 from jaxgrad.trace import capture
-from jaxgrad.trace.from_torch import as_tuple
-from jaxgrad.trace.interpret import check_supported, run
-from jaxgrad.trace.traced import as_params, feed
+from jaxgrad.trace.batch import rebuilt
+from jaxgrad.trace.graph import Graph
+from jaxgrad.trace.interpret import run
+from jaxgrad.trace.shapes import Captured, Shapes, feed
+from jaxgrad.trace.tensors import values
+from jaxgrad.trace.traced import as_params
 
 
 class Forward:
@@ -19,23 +20,38 @@ class Forward:
     Attributes:
         params: torch's parameters by dotted name, copied.
         buffers: torch's buffers by dotted name, copied.
-        graph: the graph, as data.
+        shapes: the graphs, one for each form of the inputs.
     """
 
-    def __init__(self, params: Params, buffers: Buffers, graph: Any, constants: Any):
-        check_supported(graph)
-        self.params, self.buffers, self.graph, self._constants = params, buffers, graph, constants
+    def __init__(self, params: Params, buffers: Buffers, shapes: Shapes):
+        self.params, self.buffers, self.shapes = params, buffers, shapes
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the example inputs, as data."""
+        return self.shapes.first.graph
 
     def __call__(
-        self, params: Params, *inputs: Any, buffers: Buffers | None = None, generator: Generator | None = None
+        self,
+        params: Params,
+        *inputs: Any,
+        buffers: Buffers | None = None,
+        generator: Generator | None = None,
+        **named: Any,
     ) -> tuple[Any, Aux]:
-        """The output (one array, or a tuple where the module returns several), and the buffers and stream after it."""
+        """What the module returns, nested as there (its own classes as dicts), and the buffers and stream after it."""
+        captured, arrays = self.shapes.of(named if named else inputs)  # type: ignore[arg-type]
+        graph = captured.graph
         held = self.buffers if buffers is None else {**self.buffers, **buffers}
-        arrays = tuple(jnp.asarray(each) for each in inputs)
-        values, stream = run(self.graph, feed(self.graph, self._constants, params, arrays, held), generator)
-        outputs: list[Array | None] = [None if name is None else values[name] for name in self.graph.outputs]
-        after = {name: values[node] for node, name in self.graph.mutated}
-        return (outputs[0] if len(outputs) == 1 else tuple(outputs)), Aux({**held, **after}, stream)
+        wanted = [*(each for each in graph.outputs if each), *(node for node, _ in graph.mutated)]
+        values, stream = run(graph, feed(captured, params, arrays, held), generator, wanted)
+        after = {name: values[node] for node, name in graph.mutated}
+        changed = {name: value for name, value in after.items() if name in self.params}
+        return rebuilt(graph.output, [values[name or ""] for name in graph.outputs]), Aux(
+            buffers={name: after.get(name, value) for name, value in held.items()},
+            generator=stream,
+            params=changed or None,
+        )
 
 
 def forward(module: Any, example_inputs: Any, *, training: bool) -> Forward:
@@ -45,11 +61,11 @@ def forward(module: Any, example_inputs: Any, *, training: bool) -> Forward:
 
     Args:
         module: a ``torch.nn.Module``.
-        example_inputs: a tensor or array, or a tuple of them.
+        example_inputs: a tensor or array, a tuple of the arguments, or a dict of them by name.
         training: the mode.
 
     Returns:
-        a :class:`Forward`, called as ``out, aux = fn(params, *inputs)``.
+        a :class:`Forward`, called as ``out, aux = fn(params, *inputs)``, or with the names of a dict.
 
     Raises:
         ImportError: torch is not installed.
@@ -62,8 +78,8 @@ def forward(module: Any, example_inputs: Any, *, training: bool) -> Forward:
     >>> fn(fn.params, jnp.zeros((2, 3, 4)))[0].shape
     (2, 12)
     """
-    t = capture.torch()
-    inputs = tuple(t.as_tensor(each) for each in as_tuple(example_inputs))
-    graph, constants = capture.capture(module, None, inputs, training)
-    params = as_params(capture.values(module.named_parameters()))
-    return Forward(params, as_params(capture.values(module.named_buffers())), graph, constants)
+    source = capture.source(module, None, training)
+    inputs = example_inputs if isinstance(example_inputs, dict | tuple) else (example_inputs,)
+    structure, leaves = capture.as_leaves(inputs)
+    params, buffers = as_params(values(module.named_parameters())), as_params(values(module.named_buffers()))
+    return Forward(params, buffers, Shapes([Captured(*source.trace(structure, leaves))], source))

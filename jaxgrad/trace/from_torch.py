@@ -5,7 +5,9 @@ from typing import Any
 
 from jaxgrad._core.errors import explain
 from jaxgrad.trace import capture
-from jaxgrad.trace.traced import Traced, as_params
+from jaxgrad.trace.shapes import Captured
+from jaxgrad.trace.tensors import torch, values
+from jaxgrad.trace.traced import Traced, traced_of
 
 
 def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, training: bool = True) -> Traced:
@@ -15,12 +17,15 @@ def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, 
     with torch's random streams it gives torch's loss, gradients, buffers and generator. The graph is *traced*, not
     *written*: what runs are torch's formulas, compiled by XLA.
 
-    The graph is fixed: shapes, branches and the mode are those of the example. Hooks of modules are not seen.
+    A graph is fixed: shapes, branches and the mode. A batch of another shape is traced anew when it comes.
 
     Args:
         module: a ``torch.nn.Module``. It does not change.
-        loss_fn: ``loss_fn(output, *targets) -> scalar``, a function or a module.
-        example_batch: ``(x, *targets)``, torch tensors or arrays of the shapes and dtypes of a batch.
+        loss_fn: ``loss_fn(output, *targets) -> scalar``, a function or a module; ``lambda out: out`` where the module
+            returns its loss.
+        example_batch: ``(x, *targets)``, torch tensors or arrays of the shapes and dtypes of a batch. A tuple ``x``
+            holds several arguments of the module, a dict those with names; what is no array in it (None, a flag, a
+            word) is part of the graph.
         training: the mode.
 
     Returns:
@@ -44,7 +49,7 @@ def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, 
 
     Source: torch/_functorch/aot_autograd.py, ``aot_export_module``.
     """
-    t = capture.torch()
+    t = torch()
     if not isinstance(module, t.nn.Module):
         raise TypeError(
             explain(
@@ -52,15 +57,15 @@ def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, 
                 remedy="trace.from_torch(module, loss_fn, (x, y)); modules of jaxgrad.nn go to train.supervised",
             )
         )
-    inputs = tuple(t.as_tensor(each) for each in as_tuple(example_batch))
-    graph, constants = capture.capture(module, loss_fn, inputs, training)
-    frozen = frozenset(name for name, parameter in module.named_parameters() if not parameter.requires_grad)
-    own = [*module.named_parameters()]
-    remembered = [*module.named_buffers()]
+    source = capture.source(module, loss_fn, training)
+    structure, leaves = capture.as_leaves(as_tuple(example_batch))
+    captured = Captured(*source.trace(structure, leaves))
+    own, remembered = [*module.named_parameters()], [*module.named_buffers()]
     if isinstance(loss_fn, t.nn.Module):
         own += [(f"loss_fn.{name}", each) for name, each in loss_fn.named_parameters()]
         remembered += [(f"loss_fn.{name}", each) for name, each in loss_fn.named_buffers()]
-    return Traced(as_params(capture.values(own)), as_params(capture.values(remembered)), frozen, graph, constants)
+    frozen = frozenset(name for name, parameter in own if not parameter.requires_grad)
+    return traced_of(values(own), values(remembered), frozen, [captured], source)
 
 
 def as_tuple(batch: Any) -> tuple[Any, ...]:

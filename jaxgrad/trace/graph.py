@@ -68,6 +68,8 @@ class Node:
         args: plain values, ``Ref``, ``DType`` and lists of them.
         kwargs: the same by name.
         metas: of each result; None for what is no tensor.
+        place: the module and the source line that it comes from, or that it is the derivative of.
+        backward: whether it is part of the derivative.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Node:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     metas: tuple[Meta | None, ...]
+    place: str = ""
+    backward: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,22 +90,27 @@ class Graph:
         nodes: every operation after those it reads.
         outputs: what the forward returns: names of nodes, or None.
         gradients: which node is the gradient of which parameter; a tied parameter has several.
-        input_gradients: which node is the gradient of which input.
-        mutated: which node is the new value of which buffer.
+        mutated: which node is the new value of which buffer, or of which parameter that the forward itself changes.
+        structure: how the batch is nested (``trace.batch``).
+        output: how the outputs are nested.
     """
 
     inputs: tuple[Input, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str | None, ...]
     gradients: tuple[tuple[str, str], ...] = ()
-    input_gradients: tuple[tuple[str, str], ...] = ()
     mutated: tuple[tuple[str, str], ...] = ()
-    where: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False, compare=False)
-    """Which modules and source lines used an operation in the forward."""
+    structure: Any = field(default_factory=lambda: {"tuple": []})
+    output: Any = 0
 
     def of(self, role: Role) -> list[Input]:
         """The inputs of one role, in order."""
         return [each for each in self.inputs if each.role == role]
+
+    def metas(self) -> dict[str, Meta | None]:
+        """What each input and node is in torch, where it is one tensor."""
+        of_inputs: dict[str, Meta | None] = {each.name: each.meta for each in self.inputs}
+        return of_inputs | {node.name: node.metas[0] for node in self.nodes}
 
     def operations(self) -> set[str]:
         """The names of all operations."""

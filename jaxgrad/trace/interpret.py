@@ -1,6 +1,6 @@
 """Running a graph in JAX."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.random import Generator
 from jaxgrad.trace.graph import DType, Graph, Meta, Node, Ref, refs, replaced
-from jaxgrad.trace.table import DRAWS, TABLE
+from jaxgrad.trace.table import DRAWS, LAYOUT, TABLE
 from jaxgrad.trace.table.align import dtype_of
 
 
@@ -20,9 +20,13 @@ def check_supported(graph: Graph) -> None:
     Raises:
         NotImplementedError: names each operation, and the modules and source lines that use it.
     """
-    missing = sorted(op for op in graph.operations() if op not in TABLE and op not in DRAWS)
-    if missing:
-        lines = [f"{op}: {', '.join(graph.where.get(op, ('in the derivative of the model',))[:3])}" for op in missing]
+    places: dict[str, dict[str, None]] = {}
+    for node in graph.nodes:
+        if not any(node.op in table for table in (TABLE, DRAWS, LAYOUT)):
+            place = node.place or "an unknown place"
+            places.setdefault(node.op, {})[f"the derivative of {place}" if node.backward else place] = None
+    if places:
+        lines = [f"{op}: {', '.join(list(found)[:3])}" for op, found in sorted(places.items())]
         raise NotImplementedError(
             explain(
                 "the traced module needs operations that are not in the table of operations",
@@ -32,13 +36,16 @@ def check_supported(graph: Graph) -> None:
         )
 
 
-def run(graph: Graph, fed: Mapping[str, Any], generator: Generator | None) -> tuple[dict[str, Any], Generator | None]:
-    """The value of every node.
+def run(
+    graph: Graph, fed: Mapping[str, Any], generator: Generator | None, wanted: Collection[str]
+) -> tuple[dict[str, Any], Generator | None]:
+    """The values of some nodes; what they do not need is not computed, but for the draws.
 
     Args:
         graph: what to run.
         fed: a value for each input, by the input's name.
         generator: what is drawn from.
+        wanted: names of nodes or inputs.
 
     Returns:
         the values by name, and the stream after the last draw.
@@ -47,26 +54,50 @@ def run(graph: Graph, fed: Mapping[str, Any], generator: Generator | None) -> tu
         TypeError: the graph draws and there is no generator.
     """
     values: dict[str, Any] = dict(fed)
-    last_use = _last_uses(graph)
-    for place, node in enumerate(graph.nodes):
+    nodes, metas = needed(graph, wanted), graph.metas()
+    last_use = _last_uses(nodes, wanted)
+    for place, node in enumerate(nodes):
         args = replaced(node.args, lambda leaf: _value(leaf, values))
         kwargs = {key: replaced(each, lambda leaf: _value(leaf, values)) for key, each in node.kwargs.items()}
         with jax.named_scope(node.name):
-            if node.op in DRAWS:
-                stream = _stream(generator, node) if draws_something(node) else generator
-                result, generator = DRAWS[node.op](stream, node.metas[0], *args, **kwargs)
-            else:
-                result = TABLE[node.op](*args, **kwargs)
-        values[node.name] = _as_in_torch(result, node)
+            values[node.name], generator = apply(node, args, kwargs, generator, metas)
         for name in last_use.get(place, ()):
             del values[name]
-    return values, generator
+    return {name: values[name] for name in wanted}, generator
+
+
+def apply(
+    node: Node, args: Any, kwargs: Any, generator: Generator | None, metas: Mapping[str, Meta | None]
+) -> tuple[Any, Generator | None]:
+    """One operation on these arguments, in torch's dtypes; and the stream after it."""
+    if node.op in DRAWS:
+        stream = _stream(generator, node) if draws_something(node) else generator
+        result, generator = DRAWS[node.op](stream, node.metas[0], *args, **kwargs)
+    elif node.op in LAYOUT:
+        meta = metas[node.args[0].name]
+        result = LAYOUT[node.op](tuple(range(args[0].ndim)) if meta is None else meta.order, *args, **kwargs)
+    else:
+        result = TABLE[node.op](*args, **kwargs)
+    return _as_in_torch(result, node), generator
+
+
+def needed(graph: Graph, wanted: Collection[str]) -> list[Node]:
+    """The nodes that the wanted ones are computed from, and those that draw in the forward, in order."""
+    names = set(wanted)
+    kept = []
+    for node in reversed(graph.nodes):
+        if node.name in names or (node.op in DRAWS and draws_something(node)):
+            kept.append(node)
+            names.update(refs([list(node.args), list(node.kwargs.values())]))
+    return kept[::-1]
 
 
 def draws_something(node: Node) -> bool:
     """Whether an operation that may draw does: dropout of 0 and a recurrent layer without dropout draw nothing."""
     if node.op == "jaxgrad.recurrent":
         return bool(node.args[6]) and node.args[5] > 1
+    if node.op == "rrelu_with_noise_functional":
+        return len(node.args) > 4 and bool(node.args[4])
     return node.op != "native_dropout" or (node.args[1] not in (0, 1) and node.args[2] is not False)
 
 
@@ -101,16 +132,15 @@ def _typed(value: Any, meta: Meta | None) -> Any:
     return array if array.dtype == wanted else array.astype(wanted)
 
 
-def _last_uses(graph: Graph) -> dict[int, list[str]]:
+def _last_uses(nodes: list[Node], wanted: Collection[str]) -> dict[int, list[str]]:
     """Which values are not needed after which node, so that an eager run frees them."""
-    kept = {name for name in graph.outputs if name} | {name for name, _ in graph.mutated}
-    kept |= {name for name, _ in (*graph.gradients, *graph.input_gradients)}
     last: dict[str, int] = {}
-    for place, node in enumerate(graph.nodes):
+    for place, node in enumerate(nodes):
+        last.setdefault(node.name, place)
         for name in refs([list(node.args), list(node.kwargs.values())]):
             last[name] = place
     at: dict[int, list[str]] = {}
     for name, place in last.items():
-        if name not in kept:
+        if name not in wanted:
             at.setdefault(place, []).append(name)
     return at

@@ -38,6 +38,8 @@ def kept_whole() -> Any:
 
     _define(torch)
 
+    unchecked = _unchecked(torch)
+
     class Whole(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = getattr(func, "__name__", "")
@@ -45,12 +47,24 @@ def kept_whole() -> Any:
                 return _ctc(torch, *args, **(kwargs or {}))
             if func is torch.nn.functional.gaussian_nll_loss:
                 return _gaussian(torch, *args, **(kwargs or {}))
+            if func in unchecked:
+                return unchecked[func](*args, **(kwargs or {}))[0]
             padded = name in _NAMES and len(args) == 9 and isinstance(args[2], list | tuple)
             if not padded:  # packed sequences have other arguments
                 return func(*args, **(kwargs or {}))
             return _call(torch, name, *args)
 
     return Whole()
+
+
+def _unchecked(torch: Any) -> dict[Any, Any]:
+    """Functions that look at values for singular matrices, and those that do not: nan is the answer in a graph."""
+    solver, inverse, cholesky = torch.linalg.solve_ex, torch.linalg.inv_ex, torch.linalg.cholesky_ex
+    return {
+        torch.linalg.solve: solver,
+        **dict.fromkeys((torch.linalg.inv, torch.inverse, torch.Tensor.inverse), inverse),
+        torch.linalg.cholesky: cholesky,
+    }
 
 
 def _call(

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from jaxgrad.serialization.errors import refuse
+from jaxgrad.trace.batch import places_of
 from jaxgrad.trace.graph import DType, Graph, Input, Meta, Node, Ref, Role, refs
 
-FORMAT = 1
+FORMAT = 2
 
 _DTYPES = frozenset("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split())
 
@@ -26,13 +27,16 @@ def to_json(graph: Graph) -> str:
                     [_out(each) for each in node.args],
                     {key: _out(each) for key, each in node.kwargs.items()},
                     [None if meta is None else _meta_out(meta) for meta in node.metas],
+                    node.place,
+                    node.backward,
                 ]
                 for node in graph.nodes
             ],
             "outputs": list(graph.outputs),
             "gradients": [list(pair) for pair in graph.gradients],
-            "input_gradients": [list(pair) for pair in graph.input_gradients],
             "mutated": [list(pair) for pair in graph.mutated],
+            "structure": graph.structure,
+            "output": graph.output,
         },
         allow_nan=False,
     )
@@ -57,13 +61,24 @@ def from_json(text: str) -> Graph:
             tuple(_node(each) for each in _list(read["nodes"])),
             tuple(None if each is None else _text(each) for each in _list(read["outputs"])),
             _pairs(read["gradients"]),
-            _pairs(read["input_gradients"]),
             _pairs(read["mutated"]),
+            read["structure"],
+            read["output"],
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        _check_places(graph)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         refuse("the graph of a traced module is damaged", got=f"{type(error).__name__}: {error}")
     _check_order(graph)
     return graph
+
+
+def _check_places(graph: Graph) -> None:
+    """The structures name every input and every output once."""
+    inputs = sorted(int(each.key) for each in graph.inputs if each.role == "input")
+    if sorted(places_of(graph.structure)) != inputs or inputs != list(range(len(inputs))):
+        raise ValueError("the nesting of the batch does not name its inputs")
+    if sorted(places_of(graph.output)) != list(range(len(graph.outputs))):
+        raise ValueError("the nesting of the outputs does not name them")
 
 
 def _check_order(graph: Graph) -> None:
@@ -76,7 +91,7 @@ def _check_order(graph: Graph) -> None:
             what = f"it reads {unknown[0]}, which is not computed before it" if unknown else "its name stands twice"
             refuse("the graph of a traced module is damaged", got=f"{node.name}: {what}")
         known.add(node.name)
-    named = [name for name, _ in (*graph.gradients, *graph.input_gradients, *graph.mutated)]
+    named = [name for name, _ in (*graph.gradients, *graph.mutated)]
     for name in [*named, *(each for each in graph.outputs if each is not None)]:
         if name not in known:
             refuse("the graph of a traced module is damaged", got=f"a result {name} that nothing computes")
@@ -131,12 +146,13 @@ def _input(value: Any) -> Input:
 
 
 def _node(value: Any) -> Node:
-    name, op, args, kwargs, metas = _list(value)
+    name, op, args, kwargs, metas, place, backward = _list(value)
     if not isinstance(kwargs, dict):
         raise TypeError("keyword arguments are a dict")
     read = {_text(key): _in(each) for key, each in kwargs.items()}
     kept = tuple(None if meta is None else _meta(meta) for meta in _list(metas))
-    return Node(_text(name), _text(op), tuple(_in(each) for each in _list(args)), read, kept or (None,))
+    positional = tuple(_in(each) for each in _list(args))
+    return Node(_text(name), _text(op), positional, read, kept or (None,), _text(place), bool(backward))
 
 
 def _pairs(value: Any) -> tuple[tuple[str, str], ...]:

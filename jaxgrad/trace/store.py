@@ -12,17 +12,18 @@ import numpy as np
 
 from jaxgrad.serialization.errors import refuse
 from jaxgrad.serialization.safetensors import read_arrays, write_safetensors
-from jaxgrad.trace.graph import Graph, Role
+from jaxgrad.trace.batch import places_of
 from jaxgrad.trace.schema import from_json, to_json
-from jaxgrad.trace.traced import Traced, as_params
+from jaxgrad.trace.shapes import Captured
+from jaxgrad.trace.traced import Traced, traced_of
 
-_KINDS = ("params", "buffers", "constants")
-
-_ROLES: dict[str, Role] = {"params": "parameter", "buffers": "buffer", "constants": "constant"}
+_KINDS = {"parameter": "params", "buffer": "buffers"}
 
 
 def save(traced: Traced, path: str | os.PathLike[str]) -> None:
-    """Write a traced module: graph, weights, buffers. The file is replaced when it is complete.
+    """Write a traced module: its graphs (one for each shape it was used with), weights, buffers.
+
+    The file is replaced when it is complete.
 
     Args:
         traced: from ``from_torch``.
@@ -39,15 +40,15 @@ def save(traced: Traced, path: str | os.PathLike[str]) -> None:
     >>> list(again.params)
     ['weight', 'bias']
     """
-    kinds = zip(_KINDS, (traced.params, traced.buffers, traced.constants), strict=True)
-    dtypes = {(each.role, each.key): each.meta.dtype for each in traced.graph.inputs}
-    arrays = {}
-    for kind, held in kinds:
-        for name, value in held.items():  # integers in torch's width, whatever JAX's mode is
-            array = np.asarray(value)
-            arrays[f"{kind}/{name}"] = array.astype(dtypes.get((_ROLES[kind], name), array.dtype))
+    graphs = traced.shapes.all()
+    arrays = {f"params/{name}": np.asarray(value) for name, value in traced.params.items()}
+    arrays |= {f"buffers/{name}": np.asarray(value) for name, value in traced.buffers.items()}
+    dtypes = {f"{_KINDS[each.role]}/{each.key}": each.meta.dtype for each in traced.graph.inputs if each.role in _KINDS}
+    arrays = {name: array.astype(dtypes.get(name, array.dtype)) for name, array in arrays.items()}  # torch's integers
+    for place, each in enumerate(graphs):
+        arrays |= {f"constants {place}/{name}": value for name, value in each.constants.items()}
     notes = {
-        "jaxgrad.trace": to_json(traced.graph),
+        "jaxgrad.trace": json.dumps([to_json(each.graph) for each in graphs]),
         "names": json.dumps(list(arrays)),
         "frozen": json.dumps(sorted(traced.frozen)),
     }
@@ -70,18 +71,25 @@ def load(path: str | os.PathLike[str]) -> Traced:
     arrays, notes = read_arrays(path)
     if "jaxgrad.trace" not in notes:
         refuse("the file holds no traced module", expected="a file of trace.save")
-    graph = from_json(notes["jaxgrad.trace"])
-    names, frozen = _names(notes, "names"), _names(notes, "frozen")
+    texts, names, frozen = (_names(notes, key) for key in ("jaxgrad.trace", "names", "frozen"))
+    if not texts:
+        refuse("the file of a traced module is damaged", got="no graph")
+    graphs = [from_json(text) for text in texts]
     if sorted(names) != sorted(arrays):
         refuse("the file of a traced module is damaged", got="the list of its tensors is not that of its contents")
-    held: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in _KINDS}
+    kinds = ["params", "buffers", *(f"constants {place}" for place in range(len(graphs)))]
+    held: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in kinds}
     for name in names:
         kind, _, key = name.partition("/")
         if kind not in held:
             refuse("the file of a traced module is damaged", got=f"a tensor of the kind {kind!r}")
         held[kind][key] = arrays[name]
-    _check(graph, held)
-    return Traced(as_params(held["params"]), as_params(held["buffers"]), frozenset(frozen), graph, held["constants"])
+    captured = [Captured(graph, held[f"constants {place}"]) for place, graph in enumerate(graphs)]
+    for each in captured:
+        _check(each, held)
+        if places_of(each.graph.structure) != places_of(captured[0].graph.structure):
+            refuse("the file of a traced module is damaged", got="graphs of batches that are nested differently")
+    return traced_of(held["params"], held["buffers"], frozenset(frozen), captured, None)
 
 
 def _names(notes: dict[str, str], key: str) -> list[str]:
@@ -94,12 +102,14 @@ def _names(notes: dict[str, str], key: str) -> list[str]:
     return read
 
 
-def _check(graph: Graph, held: dict[str, dict[str, np.ndarray]]) -> None:
-    places = {role: kind for kind, role in _ROLES.items()}
+def _check(captured: Captured, held: dict[str, dict[str, np.ndarray]]) -> None:
+    """Parameters, buffers and constants are those that the graph asks for; its results go to names that are there."""
+    graph = captured.graph
     for each in graph.inputs:
         if each.role == "input":
             continue
-        found = held[places[each.role]].get(each.key)
+        own = captured.constants if each.role == "constant" else held[_KINDS[each.role]]
+        found = own.get(each.key)
         if found is None or found.shape != each.meta.shape or found.dtype.name != each.meta.dtype:
             got = "nothing" if found is None else f"{found.dtype.name}{list(found.shape)}"
             refuse(
@@ -107,3 +117,7 @@ def _check(graph: Graph, held: dict[str, dict[str, np.ndarray]]) -> None:
                 got=got,
                 expected=f"{each.meta.dtype}{list(each.meta.shape)}",
             )
+    unknown = [name for _, name in graph.gradients if name not in held["params"]]
+    unknown += [name for _, name in graph.mutated if name not in held["params"] and name not in held["buffers"]]
+    if unknown:
+        refuse("the graph of a traced module is damaged", got=f"a result for {unknown[0]}, which there is not")

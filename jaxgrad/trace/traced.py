@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtypes import keep_dtype
-from jaxgrad._core.errors import describe, explain
 from jaxgrad._core.types import Array, Buffers, Params
 from jaxgrad.func.call import Aux
 from jaxgrad.random import Generator
+from jaxgrad.trace.capture import Source
 from jaxgrad.trace.graph import Graph
-from jaxgrad.trace.interpret import check_supported, run
+from jaxgrad.trace.interpret import run
+from jaxgrad.trace.shapes import Captured, Shapes, feed
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class Traced:
         params: torch's parameters by dotted name, copied; tied ones once, under their first name.
         buffers: torch's buffers by dotted name, copied, those that are not persistent included.
         frozen: the names of parameters that do not require a gradient; theirs is None.
-        graph: the joint graph, as data.
-        constants: tensors that the module or the loss hold without registering them.
+        shapes: the graphs, one for each form of a batch.
         loss_fn: ``loss_fn(params, *batch, buffers=buffers, generator=generator) -> loss, aux``, for
             ``train.make_train_step``.
     """
@@ -34,11 +34,12 @@ class Traced:
     params: Params
     buffers: Buffers
     frozen: frozenset[str]
-    graph: Graph = field(repr=False)
-    constants: Mapping[str, np.ndarray] = field(repr=False)
+    shapes: Shapes = field(repr=False)
 
-    def __post_init__(self) -> None:
-        check_supported(self.graph)
+    @property
+    def graph(self) -> Graph:
+        """The joint graph of the example batch, as data."""
+        return self.shapes.first.graph
 
     def loss_fn(
         self, params: Params, *batch: Any, buffers: Buffers | None = None, generator: Generator | None = None
@@ -46,11 +47,15 @@ class Traced:
         """The loss of a batch, and what became of the buffers and the stream.
 
         Its derivative with respect to ``params`` is torch's backward graph (first derivatives; a second one follows
-        JAX's rules through torch's formulas). Inputs have no derivative.
+        JAX's rules through torch's formulas). A parameter that the loss does not depend on, or that is frozen, has no
+        gradient. Inputs have no derivative.
+
+        A batch of another shape than the example's is traced for itself, as long as the torch module is at hand; a
+        module that was read from a file has the shapes it was saved with.
 
         Args:
             params: the keys of ``traced.params``.
-            batch: arrays of the shapes and dtypes of the example batch.
+            batch: arrays, nested as the example batch.
             buffers: the keys of ``traced.buffers``; None for those.
             generator: what dropout draws from.
 
@@ -58,96 +63,84 @@ class Traced:
             ``(loss, func.Aux)``.
 
         Raises:
-            ValueError: a batch of other shapes than the example's.
+            ValueError: a batch that is nested otherwise, or of a shape that a module from a file was not traced for.
+            RuntimeError: torch cannot trace the module for this shape.
             TypeError: the module draws and there is no generator.
         """
-        arrays = tuple(jnp.asarray(each) for each in batch)
-        self._check(arrays)
+        captured, arrays = self.shapes.of(batch)
         held = self.buffers if buffers is None else {**self.buffers, **buffers}
-        own = {
-            name: jax.lax.stop_gradient(params[name]) if name in self.frozen else params[name] for name in self.params
-        }
-        loss, after, stream = _loss(self, own, arrays, held, generator)
-        return loss, Aux(buffers={name: after.get(name, value) for name, value in held.items()}, generator=stream)
-
-    def _leaf(self, name: str, value: Array) -> Array:
-        return jax.lax.stop_gradient(value) if name in self.frozen else value
-
-    def _check(self, batch: tuple[Array, ...]) -> None:
-        expected = [each.meta for each in self.graph.of("input")]
-        fits = len(batch) == len(expected) and all(
-            array.shape == meta.shape for array, meta in zip(batch, expected, strict=True)
+        reached = {name for _, name in captured.graph.gradients} - self.frozen
+        own = {name: params[name] if name in reached else jax.lax.stop_gradient(params[name]) for name in self.params}
+        loss, after, stream = _loss(captured, own, arrays, held, generator)
+        changed = {name: value for name, value in after.items() if name in own}
+        return loss, Aux(
+            buffers={name: after.get(name, value) for name, value in held.items()},
+            generator=stream,
+            params=changed or None,
         )
-        if not fits:
-            raise ValueError(
-                explain(
-                    "a traced graph has the shapes of its example batch",
-                    got=", ".join(describe(each) for each in batch),
-                    expected=", ".join(f"{meta.dtype}[{','.join(map(str, meta.shape))}]" for meta in expected),
-                    remedy="trace.from_torch(module, loss_fn, batch) again for these shapes (a ragged last batch), or "
-                    "drop_last=True in the loader",
-                )
-            )
 
-    def feed(self, params: Params, batch: tuple[Array, ...], buffers: Buffers) -> dict[str, Any]:
-        """The inputs of the graph by name."""
-        return feed(self.graph, self.constants, params, batch, buffers)
+    def also_for(self, *batch: Any) -> None:
+        """Trace for another shape of batch now, so that a file that is saved afterwards holds its graph too.
 
+        Args:
+            batch: arrays, or ``jax.ShapeDtypeStruct``.
 
-def feed(
-    graph: Graph, constants: Mapping[str, np.ndarray], params: Params, batch: tuple[Array, ...], buffers: Buffers
-) -> dict[str, Any]:
-    """The inputs of a graph by name, each in the dtype it was traced with."""
-    fed: dict[str, Any] = {}
-    for each in graph.inputs:
-        if each.role == "input":
-            value: Any = batch[int(each.key)]
-        else:
-            value = {"parameter": params, "buffer": buffers, "constant": constants}[each.role][each.key]
-        fed[each.name] = jnp.asarray(value)
-    return fed
-
-
-def _joint(
-    traced: Traced, params: Params, batch: tuple[Array, ...], buffers: Buffers, generator: Generator | None
-) -> tuple[tuple[Array, Buffers, Generator | None], Params]:
-    """Forward and backward: the loss, the buffers and stream after it, and the gradients."""
-    values, stream = run(traced.graph, traced.feed(params, batch, buffers), generator)
-    gradients: Params = {}
-    for node, name in traced.graph.gradients:  # a tied parameter gets the sum over its uses
-        gradients[name] = gradients[name] + values[node] if name in gradients else values[node]
-    after = {name: values[node] for node, name in traced.graph.mutated}
-    return (values[traced.graph.outputs[0] or ""], after, stream), gradients
-
-
-@jax.custom_vjp
-def _value(loss: Array, params: Params, gradients: Params) -> Array:
-    """``loss``, whose derivative by ``params`` is ``gradients``."""
-    return loss
-
-
-def _value_fwd(loss: Array, params: Params, gradients: Params) -> tuple[Array, tuple[Params, Params]]:
-    return loss, (params, gradients)
-
-
-def _value_bwd(saved: tuple[Params, Params], grad: Array) -> tuple[Array, Params, Params]:
-    params, gradients = saved
-    to_params = {
-        name: (grad * gradients[name]).astype(value.dtype) if name in gradients else jnp.zeros_like(value)
-        for name, value in params.items()
-    }
-    return jnp.zeros_like(grad), to_params, jax.tree.map(jnp.zeros_like, gradients)
-
-
-_value.defvjp(_value_fwd, _value_bwd)
+        >>> import torch
+        >>> from jaxgrad import trace
+        >>> traced = trace.from_torch(torch.nn.Linear(2, 1), lambda out: out.sum(), (torch.ones(4, 2),))
+        >>> traced.also_for(torch.ones(3, 2))
+        >>> [each.graph.of("input")[0].meta.shape for each in traced.shapes.all()]
+        [(4, 2), (3, 2)]
+        """
+        self.shapes.of(batch)
 
 
 def _loss(
-    traced: Traced, params: Params, batch: tuple[Array, ...], buffers: Buffers, generator: Generator | None
-) -> tuple[Array, Buffers, Generator | None]:
-    fixed = jax.tree.map(jax.lax.stop_gradient, params)
-    (loss, after, stream), gradients = _joint(traced, fixed, batch, buffers, generator)
-    return _value(loss, params, gradients), after, stream
+    captured: Captured, params: Params, batch: tuple[Array, ...], buffers: Buffers, generator: Generator | None
+) -> tuple[Array, Mapping[str, Array], Generator | None]:
+    """The loss, the values that the forward changes, and the stream; its derivative is that of the graph."""
+    graph = captured.graph
+    forward = [*(each for each in graph.outputs if each), *(node for node, _ in graph.mutated)]
+    given = batch, buffers, generator
+
+    def evaluate(params: Params, given: Any, wanted: list[str]) -> tuple[dict[str, Any], Any]:
+        batch, buffers, generator = given
+        values, stream = run(graph, feed(captured, params, batch, buffers), generator, wanted)
+        after = {name: values[node] for node, name in graph.mutated}
+        return values, (values[forward[0]], after, stream)
+
+    @jax.custom_vjp
+    def loss(params: Params, given: Any) -> Any:
+        return evaluate(params, given, forward)[1]
+
+    def forwards(params: Params, given: Any) -> tuple[Any, Any]:
+        values, results = evaluate(params, given, [*forward, *(node for node, _ in graph.gradients)])
+        gradients: Params = {}
+        for node, name in graph.gradients:  # a tied parameter gets the sum over its uses
+            gradients[name] = gradients[name] + values[node] if name in gradients else values[node]
+        return results, (gradients, params)
+
+    def backwards(saved: tuple[Params, Params], grad: Any) -> tuple[Params, None]:
+        gradients, params = saved
+        return {
+            name: (grad[0] * gradients[name]).astype(value.dtype) if name in gradients else jnp.zeros_like(value)
+            for name, value in params.items()
+        }, None
+
+    loss.defvjp(forwards, backwards)
+    result: tuple[Array, Mapping[str, Array], Generator | None] = loss(params, given)
+    return result
+
+
+def traced_of(
+    params: Mapping[str, np.ndarray],
+    buffers: Mapping[str, np.ndarray],
+    frozen: frozenset[str],
+    graphs: list[Captured],
+    source: Source | None,
+) -> Traced:
+    """A traced module of these values and graphs; the first graph is the example's."""
+    return Traced(as_params(params), as_params(buffers), frozen, Shapes(graphs, source))
 
 
 def as_params(values: Mapping[str, np.ndarray]) -> dict[str, Array]:

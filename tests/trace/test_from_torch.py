@@ -77,12 +77,18 @@ def test_the_module_does_not_change():
     assert module.weight.grad is None
 
 
-def test_a_batch_of_another_shape_is_refused():
+def test_a_batch_of_another_shape_is_traced_for_itself(tmp_path):
     module, loss_fn, batch = linear()
     traced = trace.from_torch(module, loss_fn, batch)
-    with pytest.raises(ValueError, match="shapes of its example batch") as caught:
-        traced.loss_fn(traced.params, jnp.ones((3, 3)), jnp.ones((3, 2)))
-    assert "float32[4,3]" in str(caught.value)
+    ragged = tuple(each[:3] for each in batch)
+    loss, _ = jax.jit(traced.loss_fn)(traced.params, *arrays(ragged))
+    np.testing.assert_allclose(loss, loss_fn(module(ragged[0]), ragged[1]).item(), rtol=1e-6)
+    trace.save(traced, tmp_path / "both.safetensors")
+    again = trace.load(tmp_path / "both.safetensors")
+    assert again.loss_fn(again.params, *arrays(ragged))[0] == traced.loss_fn(traced.params, *arrays(ragged))[0]
+    with pytest.raises(ValueError, match="has the shapes it was saved with") as caught:
+        again.loss_fn(again.params, jnp.ones((5, 3)), jnp.ones((5, 2)))
+    assert "float32[4,3], float32[4,2]; or float32[3,3], float32[3,2]" in str(caught.value)
 
 
 def test_drawing_without_a_generator_is_refused():

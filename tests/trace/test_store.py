@@ -103,8 +103,11 @@ def test_tensors_that_do_not_fit_are_refused(stored, tmp_path):
 def test_an_unknown_operation_in_a_file_is_refused(stored, tmp_path):
     _, path = stored
     arrays, notes = read_safetensors(path), safetensors_metadata(path)
-    graph = json.loads(notes["jaxgrad.trace"])
+    (text,) = json.loads(notes["jaxgrad.trace"])
+    graph = json.loads(text)
     graph["nodes"][0][1] = "os.system"
-    write_safetensors(tmp_path / "evil.safetensors", arrays, {**notes, "jaxgrad.trace": json.dumps(graph)})
+    write_safetensors(
+        tmp_path / "evil.safetensors", arrays, {**notes, "jaxgrad.trace": json.dumps([json.dumps(graph)])}
+    )
     with pytest.raises(NotImplementedError, match=r"os\.system"):
         trace.load(tmp_path / "evil.safetensors")

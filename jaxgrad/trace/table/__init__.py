@@ -8,11 +8,16 @@ from typing import Any
 from jaxgrad.trace.table import (
     activation,
     attention,
+    bags,
     convolution,
     creation,
+    distance,
     draws,
     elementwise,
+    factorization,
+    fourier,
     indexing,
+    layout,
     loss,
     matrix,
     normalization,
@@ -21,6 +26,8 @@ from jaxgrad.trace.table import (
     recurrent,
     reduction,
     shape,
+    special,
+    vision,
 )
 
 TABLE: dict[str, Callable[..., Any]] = {
@@ -39,8 +46,16 @@ TABLE: dict[str, Callable[..., Any]] = {
     **padding.TABLE,
     **recurrent.TABLE,
     **loss.TABLE,
+    **special.TABLE,
+    **distance.TABLE,
+    **factorization.TABLE,
+    **fourier.TABLE,
+    **bags.TABLE,
+    **vision.TABLE,
 }
 
 DRAWS: dict[str, Callable[..., Any]] = {**draws.DRAWS, **recurrent.DRAWS}
 
-__all__ = ["DRAWS", "TABLE"]
+LAYOUT: dict[str, Callable[..., Any]] = layout.LAYOUT
+
+__all__ = ["DRAWS", "LAYOUT", "TABLE"]

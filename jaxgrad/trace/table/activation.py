@@ -24,6 +24,13 @@ def _softmax(fn: Callable[..., Array]) -> Callable[..., Array]:
     return call
 
 
+def _rrelu_backward(
+    grad: Array, x: Array, noise: Array, lower: float, upper: float, training: bool, self_is_result: bool
+) -> Array:
+    del self_is_result  # the sign of the result is that of the input
+    return grad * noise if training and upper - lower > 1e-6 else jnp.where(x > 0, grad, grad * (lower + upper) / 2)
+
+
 TABLE: dict[str, Callable[..., Any]] = {
     "relu": F.relu,
     "elu": _elu,
@@ -33,6 +40,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "hardsigmoid_backward": pullback(F.hardsigmoid),
     "gelu": lambda x, approximate="none": F.gelu(x, approximate=approximate),
     "gelu_backward": lambda g, x, approximate="none": pullback(lambda y: F.gelu(y, approximate=approximate))(g, x),
+    "rrelu_with_noise_backward": _rrelu_backward,
     "_softmax": _softmax(jax.nn.softmax),
     "_log_softmax": _softmax(jax.nn.log_softmax),
 }

@@ -63,6 +63,12 @@ TABLE: dict[str, Callable[..., Any]] = {
     "arange": lambda end, dtype=None: _arange(0, end, 1, dtype),
     "arange.start": _arange,
     "arange.start_step": _arange,
+    "_efficientzerotensor": _filled(0),
+    "tril_indices": lambda n, m, offset=0, dtype=None: jnp.stack(jnp.tril_indices(n, offset, m)),
+    "triu_indices": lambda n, m, offset=0, dtype=None: jnp.stack(jnp.triu_indices(n, offset, m)),
+    "logspace": lambda start, end, steps, base=10.0, dtype=None: (
+        base ** jnp.linspace(start, end, steps, dtype=_dtype(dtype))
+    ),
     "eye": _eye,
     "eye.m": _eye,
     "linspace": lambda start, end, steps, dtype=None: jnp.linspace(start, end, steps, dtype=_dtype(dtype)),

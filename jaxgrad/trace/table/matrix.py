@@ -21,6 +21,9 @@ TABLE: dict[str, Callable[..., Any]] = {
     "addmm": lambda c, a, b, beta=1, alpha=1: _plus(c, a @ b, beta, alpha),
     "baddbmm": lambda c, a, b, beta=1, alpha=1: _plus(c, a @ b, beta, alpha),
     "addmv": lambda c, a, b, beta=1, alpha=1: _plus(c, a @ b, beta, alpha),
+    "addbmm": lambda c, a, b, beta=1, alpha=1: _plus(c, jnp.sum(a @ b, 0), beta, alpha),
+    "addr": lambda c, a, b, beta=1, alpha=1: _plus(c, jnp.outer(a, b), beta, alpha),
+    "vdot": jnp.vdot,
     "_trilinear": lambda *args: _trilinear(*args),
 }
 

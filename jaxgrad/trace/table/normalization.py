@@ -1,6 +1,7 @@
 """Normalisation with the statistics that the backward reads."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -83,10 +84,52 @@ def _group_norm(
     return _affine(y.reshape(x.shape), weight, bias, shape), mean[..., 0], inverse[..., 0]
 
 
+def _through(grad: Array, y: Array, inverse: Array, axes: tuple[int, ...]) -> Array:
+    """The gradient through the standardisation that gave ``y``."""
+    mean = partial(jnp.mean, axis=axes, keepdims=True)
+    return inverse * (grad - mean(grad) - y * mean(grad * y))
+
+
+def _layer_norm_backward(
+    grad: Array, x: Array, shape: Any, mean: Array, inverse: Array, weight: Any, bias: Any, mask: Any
+) -> tuple[Array | None, Array | None, Array | None]:
+    del bias
+    y = (x - mean) * inverse
+    lead = tuple(range(x.ndim - len(shape)))
+    scaled = _affine(grad, weight, None, (1,) * len(lead) + tuple(shape))
+    to_x = _through(scaled, y, inverse, tuple(range(-len(shape), 0)))
+    to_weight, to_bias = jnp.sum(grad * y, lead), jnp.sum(grad, lead)
+    return to_x if mask[0] else None, to_weight if mask[1] else None, to_bias if mask[2] else None
+
+
+def _group_norm_backward(
+    grad: Array,
+    x: Array,
+    mean: Array,
+    inverse: Array,
+    weight: Array | None,
+    n: int,
+    channels: int,
+    positions: int,
+    groups: int,
+    mask: Any,
+) -> tuple[Array | None, Array | None, Array | None]:
+    del positions
+    grouped = (n, groups, -1)
+    y = (x.reshape(grouped) - mean[..., None]) * inverse[..., None]
+    scaled = _affine(grad, weight, None, (1, channels) + (1,) * (x.ndim - 2)).reshape(grouped)
+    to_x = _through(scaled, y, inverse[..., None], (2,)).reshape(x.shape)
+    others = (0, *range(2, x.ndim))
+    to_weight, to_bias = jnp.sum(grad * y.reshape(x.shape), others), jnp.sum(grad, others)
+    return to_x if mask[0] else None, to_weight if mask[1] else None, to_bias if mask[2] else None
+
+
 TABLE: dict[str, Callable[..., Any]] = {
     "_native_batch_norm_legit_functional": _batch_norm,
     "_native_batch_norm_legit_no_training": _no_training,
     "_native_batch_norm_legit.no_stats": _no_statistics,
     "native_layer_norm": _layer_norm,
     "native_group_norm": _group_norm,
+    "native_layer_norm_backward": _layer_norm_backward,
+    "native_group_norm_backward": _group_norm_backward,
 }

@@ -74,6 +74,10 @@ def _with_indices(fn: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, size: fn(x, tuple(size), True)
 
 
+def _fractional(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, kernel, size, drawn: fn(x, tuple(kernel), tuple(size), None, True, drawn)
+
+
 TABLE: dict[str, Callable[..., Any]] = {
     "max_pool2d_with_indices": _max_pool(F.max_pool2d),
     "max_pool3d_with_indices": _max_pool(F.max_pool3d),
@@ -83,6 +87,8 @@ TABLE: dict[str, Callable[..., Any]] = {
     "adaptive_max_pool3d": _with_indices(F.adaptive_max_pool3d),
     "adaptive_max_pool2d_backward": _at_indices(2),
     "adaptive_max_pool3d_backward": _at_indices(3),
+    "fractional_max_pool2d": _fractional(F.fractional_max_pool2d),
+    "fractional_max_pool3d": _fractional(F.fractional_max_pool3d),
     "fractional_max_pool2d_backward": _at_indices(2),
     "fractional_max_pool3d_backward": _at_indices(3),
     "avg_pool1d": _avg_pool1d,

@@ -57,6 +57,32 @@ def _logsumexp(x: Array, dim: Any, keepdim: bool = False) -> Array:
     return jax.scipy.special.logsumexp(x, axis=tuple(dim), keepdims=keepdim)
 
 
+def _searched(
+    edges: Array, x: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter: Any = None
+) -> Array:
+    """Rows of the last axis are searched one by one; the dtype follows from the node's."""
+    del out_int32
+    edges = edges if sorter is None else jnp.take_along_axis(edges, sorter, -1)
+    where = side or ("right" if right else "left")
+    x = jnp.asarray(x)
+    if edges.ndim == 1:
+        return jnp.searchsorted(edges, x, side=where)
+    rows = jax.vmap(lambda e, v: jnp.searchsorted(e, v, side=where))
+    return rows(edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+
+def _histogram(x: Array, bins: int = 100, min: Any = 0, max: Any = 0) -> Array:
+    low, high = (jnp.min(x), jnp.max(x)) if min == max else (jnp.asarray(min, x.dtype), jnp.asarray(max, x.dtype))
+    low, high = jnp.where(low == high, low - 1, low), jnp.where(low == high, high + 1, high)
+    place = jnp.minimum(((x - low) * bins / (high - low)).astype(jnp.int32), bins - 1)
+    inside = (x >= low) & (x <= high)
+    return jnp.zeros(bins, x.dtype).at[place.ravel()].add(inside.ravel().astype(x.dtype))
+
+
+def _isin(x: Any, among: Any, *, assume_unique: bool = False, invert: bool = False) -> Array:
+    return jnp.isin(jnp.asarray(x), jnp.asarray(among), assume_unique=assume_unique, invert=invert)
+
+
 TABLE: dict[str, Callable[..., Any]] = {
     "sum": lambda x, dtype=None: _over(_sum_of)(x, dtype=dtype),
     "sum.dim_IntList": _over(_sum_of),
@@ -77,6 +103,8 @@ TABLE: dict[str, Callable[..., Any]] = {
     "min.dim": tensor.min,
     "argmax": _argument(jnp.argmax),
     "argmin": _argument(jnp.argmin),
+    "var": lambda x, unbiased=True: _var(x, None, int(unbiased)),
+    "var.dim": lambda x, dim, unbiased=True, keepdim=False: _var(x, dim, int(unbiased), keepdim),
     "var.correction": _var,
     "var_mean.correction": _var_mean,
     "cumsum": _cumulative(jnp.cumsum),
@@ -87,4 +115,23 @@ TABLE: dict[str, Callable[..., Any]] = {
     "topk": tensor.topk,
     "median": tensor.median,
     "median.dim": tensor.median,
+    "nanmedian": tensor.nanmedian,
+    "nanmedian.dim": tensor.nanmedian,
+    "kthvalue": tensor.kthvalue,
+    "mode": tensor.mode,
+    "cummax": tensor.cummax,
+    "cummin": tensor.cummin,
+    "logcumsumexp": _cumulative(jax.lax.cumlogsumexp),
+    "aminmax": lambda x, dim=None, keepdim=False: tensor.aminmax(x, dim=dim, keepdim=keepdim),
+    "argsort": lambda x, dim=-1, descending=False: tensor.sort(x, dim, descending)[1],
+    "count_nonzero": lambda x, dim=None: jnp.count_nonzero(x, axis=dim),
+    "count_nonzero.dim_IntList": lambda x, dim: jnp.count_nonzero(x, axis=tuple(dim)),
+    "searchsorted.Tensor": _searched,
+    "searchsorted.Scalar": _searched,
+    "bucketize.Tensor": lambda x, edges, **sides: _searched(edges, x, **sides),
+    "bucketize.Scalar": lambda x, edges, **sides: _searched(edges, x, **sides),
+    "histc": _histogram,
+    "isin.Tensor_Tensor": _isin,
+    "isin.Tensor_Scalar": _isin,
+    "isin.Scalar_Tensor": _isin,
 }

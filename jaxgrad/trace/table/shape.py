@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.types import Array
+from jaxgrad.nn import functional as F
 
 
 def _expand(x: Array, size: Any, implicit: bool = False) -> Array:
@@ -55,11 +56,26 @@ def _repeat(x: Array, repeats: Any) -> Array:
     return jnp.tile(x.reshape((1,) * (len(repeats) - x.ndim) + x.shape), repeats)
 
 
-def _as_strided(x: Array, size: Any, stride: Any, offset: Any = None) -> Array:
-    index = np.full(size, offset or 0)
-    for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
-        index += (np.arange(n) * step).reshape([-1 if i == axis else 1 for i in range(len(size))])
-    return x.ravel()[index]
+def _windows(x: Array, dim: int, size: int, step: int) -> Array:
+    if x.ndim == 0:
+        return x[None]
+    starts = np.arange(0, x.shape[dim] - size + 1, step)
+    return jnp.moveaxis(jnp.take(x, starts[:, None] + np.arange(size), axis=dim), dim % x.ndim + 1, -1)
+
+
+def _diagonal_scatter(x: Array, src: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    places = jnp.diagonal(jnp.arange(x.size).reshape(x.shape), offset, dim1, dim2)
+    return x.ravel().at[places].set(src).reshape(x.shape)
+
+
+def _narrow(x: Array, dim: int, start: int, length: int) -> Array:
+    first = start + x.shape[dim] if start < 0 else start
+    return jax.lax.slice_in_dim(x, first, first + length, axis=dim % x.ndim)
+
+
+def _windows_backward(grad: Array, sizes: Any, dim: int, size: int, step: int) -> Array:
+    to_x: Array = jax.vjp(lambda x: _windows(x, dim, size, step), jnp.zeros(sizes, grad.dtype))[1](grad)[0]
+    return to_x
 
 
 TABLE: dict[str, Callable[..., Any]] = {
@@ -87,10 +103,30 @@ TABLE: dict[str, Callable[..., Any]] = {
     "unbind.int": lambda x, dim=0: [jnp.squeeze(each, dim) for each in jnp.split(x, x.shape[dim], dim)],
     "constant_pad_nd": _pad,
     "repeat": _repeat,
-    "as_strided": _as_strided,
     "diagonal": lambda x, offset=0, dim1=0, dim2=1: jnp.diagonal(x, offset, dim1, dim2),
     "triu": jnp.triu,
     "tril": jnp.tril,
+    "diagonal_scatter": _diagonal_scatter,
+    "unfold": _windows,
+    "unfold_backward": _windows_backward,
+    "narrow": _narrow,
+    "pixel_shuffle": F.pixel_shuffle,
+    "pixel_unshuffle": F.pixel_unshuffle,
+    "channel_shuffle": F.channel_shuffle,
+    "rot90": lambda x, k=1, dims=(0, 1): jnp.rot90(x, k, tuple(dims)),
     "view_as_real": lambda x: jnp.stack([x.real, x.imag], -1),
     "view_as_complex": lambda x: jax.lax.complex(x[..., 0], x[..., 1]),
+    "complex": jax.lax.complex,
+    "real": jnp.real,
+    "imag": jnp.imag,
 }
+
+TABLE |= {
+    f"{name}_copy{kind}": TABLE[f"{name}{kind}"]
+    for name, kind in (
+        *((each, "") for each in ("view", "permute", "expand", "unsqueeze", "squeeze", "diagonal", "unfold", "t")),
+        *((each, "") for each in ("view_as_real", "view_as_complex", "narrow", "split_with_sizes")),
+        ("transpose", ".int"), ("select", ".int"), ("slice", ".Tensor"), ("split", ".Tensor"), ("unbind", ".int"),
+        ("squeeze", ".dim"), ("squeeze", ".dims"),
+    )
+}  # fmt: skip
