@@ -9,7 +9,8 @@ What is *traced* are torch's formulas; what is *written* are the layers of ``jax
 
 from jaxgrad.trace.forward import Forward, forward
 from jaxgrad.trace.from_torch import from_torch
+from jaxgrad.trace.oracle import Judged, oracle
 from jaxgrad.trace.store import load, save
 from jaxgrad.trace.traced import Traced
 
-__all__ = ["Forward", "Traced", "forward", "from_torch", "load", "save"]
+__all__ = ["Forward", "Judged", "Traced", "forward", "from_torch", "load", "oracle", "save"]

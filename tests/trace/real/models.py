@@ -1,7 +1,7 @@
-"""Published architectures in small: configurations of timm, transformers, torchvision and diffusers with random weights.
+"""Published architectures in small, with random weights: from timm, transformers, torchvision and diffusers.
 
-Each entry builds ``(module, loss_fn, batch)`` in float32; ``batch[0]`` is what the module takes. They are heavy packages,
-so they are no requirement of anything: ``pip install 'jaxgrad[models]'``.
+Each entry builds ``(module, loss_fn, batch)`` in float32; ``batch[0]`` is what the module takes. Nothing requires
+these heavy packages: ``pip install 'jaxgrad[models]'``.
 """
 
 import torch
