@@ -12,9 +12,9 @@ from jaxgrad.parity.sides.side import Side
 def bisect(reference: Side, candidate: Side, batch: Any, *, bounds: Bounds | None = None) -> Divergence | None:
     """The first module whose output differs in the first step, found in about ``log2(modules)`` runs.
 
-    Each run records what one module returns, on both sides. A module is taken to be right if those before it in the
-    forward pass are wrong already nowhere: what went wrong once stays wrong. ``compare`` records all modules at once
-    and needs no such belief; this is for models whose activations do not fit.
+    Each run records what one module returns, on both sides, and goes on with the half in which it went wrong: what has
+    gone wrong is taken to stay wrong. ``compare`` records all modules at once and needs no such belief; this is for
+    models whose activations do not fit.
 
     Args:
         reference, candidate: sides that can be watched, of ``from_torch`` and ``from_jax`` with a step of ours.

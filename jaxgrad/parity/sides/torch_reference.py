@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from jaxgrad._core.errors import explain
@@ -144,7 +143,7 @@ def from_torch(
 
 def _copied(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     try:
-        return copy.deepcopy(parts)
+        copied = copy.deepcopy(parts)
     except (TypeError, RuntimeError) as error:
         raise TypeError(
             explain(
@@ -153,6 +152,10 @@ def _copied(parts: tuple[Any, ...]) -> tuple[Any, ...]:
                 remedy="hand over a model before its first step, without tensors of a graph on it",
             )
         ) from error
+    for each in copied:
+        if isinstance(each, torch.optim.LBFGS):  # which forgets these when it is copied
+            each._params, each._numel_cache = each.param_groups[0]["params"], None
+    return copied
 
 
 def _takes_model(loss_fn: Callable[..., Any]) -> bool:
@@ -163,8 +166,3 @@ def _takes_model(loss_fn: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return bool(names) and names[0] in ("model", "module", "net")
-
-
-def seeded(perturbed: int) -> np.random.Generator:
-    """The numbers that a perturbation draws from."""
-    return np.random.default_rng([perturbed, 77])

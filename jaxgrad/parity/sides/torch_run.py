@@ -36,6 +36,8 @@ class TorchRun:
         self._name = {id(parameter): name for name, parameter in self.named.items()}
         first = next((each.dtype for each in self.named.values() if each.is_floating_point()), torch.float32)
         self.own_dtype, self.float64 = first, float64 and first != torch.float64
+        if self.scaler is not None:
+            self.scaler.scale(torch.zeros(()))  # it makes its own tensors at the first call, in float32
         if self.float64:
             self._widen()
         self._draws, self._watch = Draws(), True
