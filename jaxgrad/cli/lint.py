@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from jaxgrad.cli.failure import CannotRun
 _EXAMPLES = """examples:
   jaxgrad lint train.py
   jaxgrad lint --port train_torch.py          before it is ported
-  jaxgrad lint --traps-only src/*.py          without the notes
+  jaxgrad lint --traps-only src               all of a folder, without the notes
   jaxgrad lint --json train.py | jq .code
 
 exit status: 0 no trap, 1 traps, 2 a file cannot be read"""
@@ -26,7 +27,9 @@ exit status: 0 no trap, 1 traps, 2 a file cannot be read"""
 def declare(parser: argparse.ArgumentParser) -> None:
     """Say what the sub-command takes."""
     parser.description, parser.epilog = __doc__, _EXAMPLES
-    parser.add_argument("scripts", nargs="+", metavar="SCRIPT", help="a Python file; '-' reads standard input")
+    parser.add_argument(
+        "scripts", nargs="+", metavar="SCRIPT", help="a Python file, or a folder of them; '-' reads standard input"
+    )
     parser.add_argument("--traps-only", action="store_true", help="leave the notes out")
     parser.add_argument(
         "--port", action="store_true", help="of a torch script: what differs in optax, JAX and flax, call by call"
@@ -38,7 +41,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Lint every script; 1 if there is a trap."""
     traps = 0
-    for path in arguments.scripts:
+    for path in _files(arguments.scripts):
         findings = [each for each in read(path, port=arguments.port) if each.trap or not arguments.traps_only]
         traps += sum(each.trap for each in findings)
         if arguments.json:
@@ -47,6 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print(text(path, findings))
     return 1 if traps else 0
+
+
+def _files(paths: Sequence[str]) -> Iterator[str]:
+    """The files that are meant: of a folder all below it."""
+    for path in paths:
+        yield from sorted(map(str, Path(path).rglob("*.py"))) if path != "-" and Path(path).is_dir() else [path]
 
 
 def read(path: str, *, port: bool = False) -> list[Finding]:
@@ -74,9 +83,9 @@ def text(path: str, findings: list[Finding]) -> str:
     """The findings of one file for a person; one that is on several lines is told once."""
     if not findings:
         return f"{path}: no trap found"
-    lines: dict[Finding, list[int]] = {}
+    lines: dict[Finding, list[Finding]] = {}
     for each in findings:
-        lines.setdefault(replace(each, line=0), []).append(each.line)
+        lines.setdefault(replace(each, line=0, source=""), []).append(each)
     told = [_told(path, each, lines[each]) for each in sorted(lines, key=lambda each: not each.trap)]
     traps = sum(each.trap for each in lines)
     count = f"{_counted(traps, 'trap')}, {_counted(len(lines) - traps, 'note')}"
@@ -87,12 +96,14 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _told(path: str, each: Finding, at: list[int]) -> str:
+def _told(path: str, each: Finding, found: list[Finding]) -> str:
+    at = [one.line for one in found]
     more = f" (and {', '.join(map(str, at[1:6]))}{', ...' if len(at) > 6 else ''})" if len(at) > 1 else ""
     head = f"{path}:{at[0]}{more}: {'trap' if each.trap else 'note'} {each.code}"
-    body = [("", each.says), ("size: ", each.effect), ("fix:  ", each.fix)]
+    body = [("| ", found[0].source), ("", each.says), ("size: ", each.effect), ("fix:  ", each.fix)]
     wrapped = [
         textwrap.fill(label + words, 100, initial_indent="  ", subsequent_indent="  " + " " * len(label))
         for label, words in body
+        if words
     ]
     return "\n".join([head, *wrapped])

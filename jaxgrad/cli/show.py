@@ -70,6 +70,7 @@ def _of_torch(name: str) -> dict[str, Any]:
         ],
         "same": [{"others": each.others, "says": each.says} for each in SAME if each.torch == noted],
         "nowhere_else": full in NOWHERE_ELSE,
+        "special_points": place is not None and getattr(place.value, "__module__", "").startswith("jaxgrad._tensor"),
         "near": [] if place else suggestions(name),
     }
 
@@ -91,6 +92,8 @@ def text(found: dict[str, Any]) -> str:
         lines += _wrapped("", f"use:  {each['fix']}")
     if found["nowhere_else"]:
         lines += _wrapped("elsewhere", "neither optax nor JAX nor flax has it")
+    elif found["special_points"]:
+        lines += _wrapped("jax.numpy", "differs in value, derivative or error at special points: docs/derivatives.md")
     elif not found["differences"] and not found["same"]:
         lines += _wrapped("elsewhere", "no difference is recorded, which does not say that there is none")
     return "\n".join(lines)

@@ -123,6 +123,7 @@ def test_sizes_that_are_cheap_to_measure():
     one_hot = jax.nn.one_hot(0, 10)
     floor = float(optax.softmax_cross_entropy_with_integer_labels(one_hot, 0))
     assert floor == pytest.approx(1.46, abs=5e-3)
+    assert np.isnan(jnp.take(jnp.ones(2), 5)) and np.isnan(jnp.take_along_axis(jnp.ones(2), jnp.array([5]), 0)[0])
     assert np.isnan(jax.grad(jnp.linalg.norm)(jnp.zeros(3))).all()
     assert float(jax.grad(lambda p: jnp.clip(p, 0.0, 1.0))(1.0)) == 0.5
 

@@ -84,6 +84,14 @@ def test_what_a_port_has_to_look_out_for(tmp_path, capsys):
     assert not any(row["trap"] for row in rows)
 
 
+def test_a_folder(tmp_path, capsys):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.py").write_text("x = 1\n")
+    (tmp_path / "b.py").write_text(TRAPS["nadam"][0])
+    assert main(["lint", str(tmp_path)]) == 1
+    assert "a.py: no trap found" in (text := capsys.readouterr().out) and "b.py: 1 trap, 1 note" in text
+
+
 def test_notes_alone_are_no_failure(tmp_path):
     (tmp_path / "a.py").write_text(NOTES["clip-eps"])
     assert main(["lint", str(tmp_path / "a.py")]) == 0

@@ -78,6 +78,12 @@ def test_what_nobody_else_has_and_what_is_the_same(capsys):
     assert "one bias" in text and "0.99 of the old statistics" in text
 
 
+def test_tensor_functions_are_here_for_their_special_points(capsys):
+    main(["show", "torch.maximum", "torch.gather"])
+    text = capsys.readouterr().out
+    assert "docs/derivatives.md" in text and "out of range" in text
+
+
 def test_all(capsys):
     main(["show", "--all"])
     assert capsys.readouterr().out.count("size: ") > 50

@@ -136,6 +136,15 @@ DIFFERENCES = (
         trap=False,
     ),
     Difference(
+        "index-out-of-range",
+        "torch.gather",
+        ("jax.numpy.take_along_axis", "jax.numpy.take"),
+        "gives nan for an index that is out of range (x[i] gives the last element), torch raises",
+        "nan, or a wrong element",
+        "jaxgrad.gather, or mode='clip' where that is meant",
+        None,
+    ),
+    Difference(
         "norm-zero",
         "torch.linalg.vector_norm",
         ("jax.numpy.linalg.norm",),

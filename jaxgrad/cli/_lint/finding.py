@@ -18,6 +18,7 @@ class Finding:
         effect: its measured size.
         fix: what to write instead.
         trap: False for what matters in some runs alone.
+        source: the line as it is written.
 
     >>> Finding(3, "gelu-tanh", "is tanh", "4.7e-4", "approximate=False").trap
     True
@@ -29,6 +30,7 @@ class Finding:
     effect: str
     fix: str
     trap: bool = True
+    source: str = ""
 
 
 @dataclass(frozen=True)

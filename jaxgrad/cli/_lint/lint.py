@@ -1,5 +1,7 @@
 """All rules over one script."""
 
+from dataclasses import replace
+
 from jaxgrad.cli._lint import calls, jax_rules, thrown_away, torch_rules, torch_schedules
 from jaxgrad.cli._lint.finding import Finding, Rule
 from jaxgrad.cli._lint.script import Script
@@ -21,5 +23,5 @@ def lint(source: str) -> list[Finding]:
     found = list(calls.find(script))
     for rule in RULES:
         found += rule.find(script)
-    kept = {each for each in found if not script.silenced(each.line, each.code)}
+    kept = {replace(each, source=script.line(each.line)) for each in found if not script.silenced(each.line, each.code)}
     return sorted(kept, key=lambda each: (each.line, not each.trap, each.code))

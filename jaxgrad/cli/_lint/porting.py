@@ -32,4 +32,4 @@ def find(source: str) -> Iterator[Finding]:
         for each in _BY_TORCH.get(canonical(address), ()) if address.startswith("torch.") else ():
             if each.others and not script.silenced(call.lineno, each.code):
                 says = f"{address}: {each.others[0]} {each.says}"
-                yield Finding(call.lineno, each.code, says, each.effect, each.fix, trap=False)
+                yield Finding(call.lineno, each.code, says, each.effect, each.fix, False, script.line(call.lineno))

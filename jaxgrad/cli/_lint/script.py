@@ -174,9 +174,13 @@ class Script:
                 return node
         return None
 
+    def line(self, number: int) -> str:
+        """A line as it is written, without its indentation; '' where there is none."""
+        return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
+
     def silenced(self, line: int, code: str) -> bool:
         """Whether a comment ``# jaxgrad: ok CODE`` (or without a code) on the line says that it is meant so."""
-        found = _SILENCE.search(self.lines[line - 1]) if 0 < line <= len(self.lines) else None
+        found = _SILENCE.search(self.line(line))
         return found is not None and (not found[1].strip() or code in re.split(r"[\s,]+", found[1]))
 
 
