@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxgrad._core.types import PyTree
 
@@ -46,13 +47,37 @@ def map_keeping_none(fn: Callable[..., Any], tree: PyTree, *rest: PyTree) -> PyT
     return jax.tree.map(apply, tree, *rest, is_leaf=is_none)
 
 
-def tree_where(condition: Any, tree: PyTree, other: PyTree) -> PyTree:
-    """One tree or the other, whole, by a condition that may be traced.
+def kept_if(condition: Any, tree: PyTree, update: Callable[[PyTree], PyTree]) -> PyTree:
+    """``tree`` where a condition holds that may be traced, else ``update(tree)``.
 
-    >>> float(tree_where(False, {"w": 1.0}, {"w": 2.0})["w"])
+    On CPUs a loop of no or one turn: choosing entry by entry needs old and new at once, and XLA then copies what it
+    could overwrite. Elsewhere a choice of entries, since an accelerator would have to tell the host how many turns.
+
+    >>> float(kept_if(False, {"w": jnp.ones(())}, lambda tree: {"w": tree["w"] * 2})["w"])
     2.0
     """
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), tree, other)
+
+    def updated(tree: PyTree) -> PyTree:
+        return jax.tree.map(lambda old, new: lax.convert_element_type(new, jnp.result_type(old)), tree, update(tree))
+
+    def loop(condition: Any, tree: PyTree) -> PyTree:
+        return lax.fori_loop(0, jnp.where(condition, 0, 1), lambda _, tree: updated(tree), tree)
+
+    def choice(condition: Any, tree: PyTree) -> PyTree:
+        return jax.tree.map(lambda old, new: jnp.where(condition, old, new), tree, updated(tree))
+
+    return lax.platform_dependent(jnp.asarray(condition), tree, cpu=loop, default=choice)
+
+
+def all_finite(tree: PyTree) -> Any:
+    """Whether no array has an entry that is nan or infinite; the arrays are floating or complex.
+
+    Zero times each, added up, is zero or nan: sums are vectorized on CPUs, conjunctions are not.
+
+    >>> bool(all_finite({"w": jnp.ones(2)})), bool(all_finite({"w": jnp.array([1.0, jnp.inf])}))
+    (True, False)
+    """
+    return jnp.stack([jnp.isfinite(jnp.sum(leaf * 0)) for leaf in jax.tree.leaves(tree)] or [jnp.array(True)]).all()
 
 
 def path_name(path: tuple[Any, ...]) -> str:

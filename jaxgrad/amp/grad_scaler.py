@@ -25,7 +25,7 @@ import optax
 
 from jaxgrad import optim
 from jaxgrad._core.errors import explain
-from jaxgrad._core.trees import is_tensor, key_order, map_keeping_none, tree_where, with_key_order
+from jaxgrad._core.trees import all_finite, is_tensor, kept_if, key_order, map_keeping_none, with_key_order
 from jaxgrad._core.types import Array, Grads, PyTree
 from jaxgrad.amp.scaler_state import GradScalerState, inverse_of, make_state, updated_scale
 from jaxgrad.optim._rule.precision import pack, unpack
@@ -138,7 +138,7 @@ class GradScaler:
             raise AssertionError(explain("No inf checks were recorded for this optimizer.", got="no gradient"))
         for leaf in leaves:
             _check_unscaled(leaf.dtype)
-        found_inf = jnp.stack([~jnp.isfinite(leaf).all() for leaf in leaves]).any()
+        found_inf = ~all_finite(leaves)
         unscaled = map_keeping_none(lambda grad: _times(grad, *inverse).astype(jnp.result_type(grad)), grads)
         return with_key_order(key_order(grads), unscaled), found_inf
 
@@ -152,12 +152,15 @@ class GradScaler:
         lr: Any = None,
     ) -> tuple[PyTree, PyTree]:
         """``scaler.step(optimizer)``: ``optim.step`` on unscaled gradients, or nothing where one was not finite."""
-        stepped = optim.step(tx, params, grads, opt_state, lr=lr)
+
+        def stepped(before: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
+            return optim.step(tx, before[0], grads, before[1], lr=lr)
+
         if not self.enabled:
-            return stepped
+            return stepped((params, opt_state))
         skips = _any(found_inf, "No inf checks were recorded for this optimizer.")
-        params, opt_state = tree_where(skips, (params, opt_state), stepped)
-        return with_key_order(key_order(stepped[0]), params), opt_state
+        after, opt_state = kept_if(skips, (params, opt_state), stepped)
+        return with_key_order(key_order(params), after), opt_state
 
     def update(self, state: GradScalerState | None, found_inf: Any, new_scale: Any = None) -> GradScalerState | None:
         """``scaler.update(new_scale)``: the next scale; ``found_inf`` of one optimizer, or a list of several.

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgrad import optim
 from jaxgrad._core.errors import explain
-from jaxgrad._core.trees import tree_where
-from jaxgrad._core.types import Array, Metrics
+from jaxgrad._core.trees import all_finite, kept_if
+from jaxgrad._core.types import Metrics
 from jaxgrad.amp import GradScaler
 from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
 from jaxgrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -75,11 +76,17 @@ class Update:
             grads, metrics["grad_norm"] = clip_grad_norm(grads, self.clip_grad_norm)
         if self.clip_grad_value is not None:
             grads = clip_grad_value(grads, self.clip_grad_value)
-        params, opt_state = scaler.step(self.tx, computed.params, grads, state.opt_state, found_inf, lr=lr)
+        skips = found_inf
         if self.skip_nonfinite:
-            finite = all_finite(grads)
-            metrics["skipped"] = ~finite
-            params, opt_state = tree_where(finite, (params, opt_state), (computed.params, state.opt_state))
+            metrics["skipped"] = ~all_finite(grads)
+            skips = skips | metrics["skipped"]
+
+        def step(before: tuple[Any, Any]) -> tuple[Any, Any]:
+            params, opt_state = before
+            return optim.step(self.tx, params, grads, opt_state, lr=lr)
+
+        before = computed.params, state.opt_state
+        params, opt_state = kept_if(skips, before, step) if self.skip_nonfinite or scaler.enabled else step(before)
         scale = scaler.update(state.scaler, found_inf) if scaler.enabled else state.scaler
         kept = state.schedule
         if self.schedule is not None:
@@ -100,11 +107,6 @@ class Update:
                 )
             )
         return average.update_parameters((params, buffers if average.buffers else {}))
-
-
-def all_finite(grads: Any) -> Array:
-    """Whether no gradient has an entry that is nan or infinite."""
-    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(grads)] or [jnp.array(True)]).all()
 
 
 def _required(state: TrainState, name: str) -> Any:
