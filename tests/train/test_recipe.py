@@ -23,7 +23,11 @@ def texts():
     return [(each[:-1], each[1:]) for each in words]
 
 
-RECIPES = {"resnet": (resnet, lambda F: F.cross_entropy, images), "gpt": (gpt, token_loss, texts)}
+RECIPES = {
+    "resnet": (resnet, lambda F: F.cross_entropy, images),
+    "gpt": (gpt, token_loss, texts),
+    "small gpt": (lambda library: gpt(library, layers=1), token_loss, texts),
+}
 
 
 def run(name, steps):
@@ -33,10 +37,10 @@ def run(name, steps):
 
 
 def test_ten_steps():
-    run("gpt", 10)
+    run("small gpt", 10)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", ["resnet", "gpt"])
 def test_two_hundred_steps(name):
     run(name, 200)

@@ -1,0 +1,136 @@
+"""Which lever raises the result?
+
+A perceptron with one hidden layer on 6,000 images of FashionMNIST, SGD(0.1), batch 64, five epochs: the baseline. Each
+lever changes one line of that loop and is run from five seeds: moved images, a convolutional network, bfloat16 where
+torch's autocast takes it, five networks by ``vmap`` whose probabilities are averaged, smoothed labels, momentum, Adam,
+AdamW, a lr that warms up and falls, a batch eight times as large with the same lr and with one eight times as large.
+Two levers are for classes of unequal size (10 to 1, on a test set of equal classes), and have a baseline of their own:
+weights in the loss, and a sampler that draws rare classes as often as common ones.
+
+What is shown is the accuracy, its spread over the seeds and the time. A gain that is smaller than the spread is none.
+Torch runs the same levers from the same seeds: the same first parameters, the same batches in the same order, the same
+moves of images. What is judged is that, and the losses of the first steps, which differ by rounding alone (in bfloat16
+by its own, which is shown).
+
+    python -m experiments run training_levers          # a few minutes with torch
+    expected: the convolutional network, moved images and momentum gain; a large batch alone loses, a larger lr wins it
+    back; unequal classes are helped by either of their levers
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from experiments.common.experiment import Experiment, Record, Settings
+from experiments.common.levers import LEVERS, Lever, images_of, ours, reference
+from jaxgrad.parity.claim import Exact, Info, Noise
+
+FIRST = 20
+"""Steps whose losses are compared."""
+
+
+def run_ours(settings: Settings) -> Record:
+    def of(lever: Lever) -> Any:
+        return ours.Run(lever, images_of(lever, settings), *_size(settings))
+
+    return _all(settings, of, "jaxgrad", trained=True)
+
+
+def run_torch(settings: Settings, dtype: str) -> Record:
+    def of(lever: Lever) -> Any:
+        return reference.Run(lever, images_of(lever, settings), *_size(settings), dtype)
+
+    return _all(settings, of, f"torch, {dtype}", trained=dtype == "float32")
+
+
+def _size(settings: Settings) -> tuple[int, int]:
+    """Hidden features and epochs."""
+    return (32, 2) if settings.quick else (256, 5)
+
+
+def _shown(settings: Settings) -> dict[str, Lever]:
+    quick = ("baseline", "augmentation", "mixed precision", "ensemble of 5", "unequal classes", "weighted sampler")
+    return {name: lever for name, lever in LEVERS.items() if not settings.quick or name in quick}
+
+
+def _all(settings: Settings, of: Any, side: str, *, trained: bool) -> Record:
+    record: Record = {"data": images_of(LEVERS["baseline"], settings).source}
+    seeds = [settings.seed + i for i in range(2 if settings.quick else 5)]
+    for name, lever in settings.track(list(_shown(settings).items()), f"levers, {side}"):
+        run = of(lever)
+        record[f"{name}: first parameters"] = run.begin(seeds[0]).start()
+        losses, labels = run.epoch(FIRST)
+        record |= {f"{name}: first labels": labels, f"{name}: first losses": losses}
+        if trained:
+            record |= _trained(name, run, seeds, _size(settings)[1])
+    if trained:
+        record |= {f"{name}: gain": _gain(name, lever, record) for name, lever in _shown(settings).items()}
+    return record
+
+
+def _trained(name: str, run: Any, seeds: list[int], epochs: int) -> Record:
+    accuracies, seconds = [], []
+    for seed in seeds:
+        run.begin(seed)
+        for epoch in range(epochs):
+            began = time.perf_counter()
+            run.epoch()
+            if epoch:  # what is loaded and compiled is so after the first
+                seconds.append(time.perf_counter() - began)
+        accuracies.append(run.accuracy())
+    return {
+        f"{name}: accuracy of each seed": np.asarray(accuracies),
+        f"{name}: accuracy": f"{100 * np.mean(accuracies):.2f} +- {100 * np.std(accuracies, ddof=1):.2f} %",
+        f"{name}: seconds an epoch": round(float(np.median(seconds)), 3),
+    }
+
+
+def _gain(name: str, lever: Lever, record: Record) -> str:
+    """Over its baseline, seed by seed: the mean of the differences and its standard error."""
+    base = record[f"{lever.baseline}: accuracy of each seed"]
+    differences = 100 * (record[f"{name}: accuracy of each seed"] - base)
+    error = np.std(differences, ddof=1) / np.sqrt(len(differences))
+    return f"{np.mean(differences):+.2f} +- {error:.2f} points; {lever.line}"
+
+
+def figure(figure: Any, results: Any) -> None:
+    shown = list(_shown(results.settings))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    figure.suptitle(f"{results.ours['data'].split(' through')[0]}: each lever alone, over the seeds")
+    sides = [("jaxgrad", results.ours, "C0", -0.12)]
+    if results.reference is not None:
+        sides.append(("torch", results.reference, "C1", 0.12))
+    for label, record, color, lift in sides:
+        for place, name in enumerate(shown):
+            values = 100 * record[f"{name}: accuracy of each seed"]
+            left.plot(values, [place + lift] * len(values), ".", color=color, alpha=0.5)
+            left.plot(np.mean(values), place + lift, "|", color=color, ms=14, mew=2, label=None if place else label)
+        times = [record[f"{name}: seconds an epoch"] for name in shown]
+        right.barh(np.arange(len(shown)) + lift, times, 0.24, color=color, label=label)
+    left.set_yticks(range(len(shown)), shown, fontsize=8)
+    left.invert_yaxis()
+    left.set_xlabel("test accuracy, %: every seed, and the mean")
+    left.legend(fontsize=8)
+    right.set_xlabel("seconds an epoch")
+
+
+EXPERIMENT = Experiment(
+    name="training_levers",
+    number=16,
+    question="Which lever raises the result, by line of the loop?",
+    ours=run_ours,
+    reference=run_torch,
+    figure=figure,
+    seed=1,
+    claims={
+        "data": Exact(),
+        "*first parameters": Exact(),
+        "*first labels": Exact(),
+        "mixed precision: first losses": Info(measured=True),
+        "*first losses": Noise(),
+        "*": Info(),
+    },
+    expected="The convolutional network, moved images and momentum gain; a large batch alone loses and a larger lr "
+    "wins it back; classes of unequal size are helped by weights and by a sampler. A gain below its error is none.",
+)
