@@ -1,6 +1,7 @@
 """Checkpoints: bit for bit, whole or not at all, damaged ones noticed, and a run that is killed again and again."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import jax
@@ -188,6 +189,29 @@ def test_what_goes_wrong_in_the_thread_is_raised(tmp_path):
             train.Checkpoints(tmp_path, **wrong)
 
 
+def test_the_run_goes_on_while_it_is_written(tmp_path, monkeypatch):
+    begun, may_end = threading.Event(), threading.Event()
+    write = train.Checkpoints._write
+
+    def slowly(self, *args):
+        begun.set()
+        assert may_end.wait(60)
+        write(self, *args)
+
+    monkeypatch.setattr(train.Checkpoints, "_write", slowly)
+    state, _ = STEP(fresh(), jnp.ones(5))
+    expected = held(state)
+    with train.Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state)
+        assert begun.wait(60)
+        for _ in range(3):  # the memory of what is being written is taken over
+            state, _ = STEP(state, jnp.ones(5))
+        jax.block_until_ready(state)
+        may_end.set()
+        assert same(checkpoints.restore(like=fresh()).state, expected)
+    assert not same(held(state), expected)
+
+
 def test_a_state_on_several_devices(tmp_path):
     mesh = jax.make_mesh((2,), ("fsdp",))
     state = train.shard(train.init_state({"w": jnp.arange(4.0)}, TX, generator=random.manual_seed(0)), mesh)
@@ -201,11 +225,11 @@ def test_a_state_on_several_devices(tmp_path):
 def check_kills(tmp_path, count, seed):
     (tmp_path / "killed").mkdir()
     (tmp_path / "left alone").mkdir()
-    epochs = 5 + count
+    epochs = kills.EPOCHS_PER_KILL * count
     within = kills.disturbed(tmp_path / "killed", epochs, count, seed)
-    kills.train_on(tmp_path / "left alone", epochs)
+    kills.train_on(tmp_path / "left alone", epochs, every=10**6)
     losses = kills.losses_in(tmp_path / "killed")
-    assert losses == kills.losses_in(tmp_path / "left alone") and len(losses) == 6 * epochs
+    assert losses == kills.losses_in(tmp_path / "left alone") and len(losses) == kills.STEPS_PER_EPOCH * epochs
     ends = [Path(tmp_path, name, "end").read_bytes() for name in ("killed", "left alone")]
     assert ends[0] == ends[1]
     return within
