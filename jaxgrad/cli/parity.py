@@ -6,8 +6,12 @@ chosen.
 
 import argparse
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from jaxgrad.cli import _case, _output
+
+if TYPE_CHECKING:
+    from jaxgrad.parity import Report
 
 _EXAMPLES = f"""{_case.CASE_HELP}
 
@@ -30,6 +34,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="free: both run on by themselves (the default); single: each step from the reference's values",
     )
     parser.add_argument("--steps", type=_output.positive_count, metavar="N", help="the first N batches alone")
+    parser.add_argument(
+        "--bisect",
+        action="store_true",
+        help="only the first module that goes wrong in the first step, in log2(modules) runs: for models too large",
+    )
     parser.add_argument("--no-float64", action="store_true", help="compare in the sides' own precision alone")
     _output.declare(parser)
     parser.set_defaults(run=run)
@@ -42,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     case = _case.load(arguments.case)
     parts = case.parts()
     parts["batches"] = _case.first(parts["batches"], arguments.steps)
+    if arguments.bisect:
+        return _output.show(_bisected(parts, _output.bounds(arguments)), arguments)
     if arguments.mode:
         parts["mode"] = arguments.mode
     if arguments.no_float64:
@@ -49,6 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
     report = parity.compare(**parts | _output.bounds(arguments))
     steps = report.steps if report.first is None else report.first.step + 1
     return _output.show(replace(report, reproduction=reproduction(case, steps, report.mode)), arguments)
+
+
+def _bisected(parts: dict[str, Any], bounds: dict[str, Any]) -> "Report":
+    """What ``parity.bisect`` finds, as a report."""
+    from jaxgrad import parity
+
+    first = parity.bisect(parts["reference"], parts["candidate"], next(iter(parts["batches"])), **bounds)
+    return parity.Report(ok=first is None, mode="bisect", steps=1, first=first)
 
 
 def reproduction(case: _case.Case, steps: int, mode: str) -> str:

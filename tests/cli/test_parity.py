@@ -45,6 +45,19 @@ def wrong():
     return {"reference": reference, "candidate": candidate, "batches": iter(batches), "float64": True}
 
 
+def tanh():
+    from jaxgrad import func, nn, random
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.GELU(), torch.nn.Linear(2, 2))
+    reference = parity.from_torch(model, torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1))
+    rngs = nn.Rngs(random.manual_seed(0))
+    ours = nn.Sequential(nn.Linear(3, 2, rngs=rngs), nn.GELU(approximate="tanh"), nn.Linear(2, 2, rngs=rngs))
+    params, tx = func.extract(ours)[0], optim.SGD(0.1)
+    step = train.make_train_step(train.supervised(ours, F.mse_loss), tx)
+    return reference, parity.from_jax(step, train.init_state(params, tx)), sides(0.1)[2]
+
+
 def raises():
     return 1 / 0
 
@@ -52,6 +65,8 @@ def raises():
 def nothing():
     pass
 """
+
+RAISES = PORT.splitlines().index("    return 1 / 0") + 1
 
 
 @pytest.fixture
@@ -76,6 +91,11 @@ def test_diverged_with_everything_written(port, tmp_path, capsys):
     assert "Equal" not in report.sentence.split(";")[0] and "<!doctype html>" in html.read_text()
 
 
+def test_the_first_wrong_module_by_bisection(port, capsys):
+    assert main(["parity", f"{port}:tanh", "--bisect", "--quiet"]) == 1
+    assert "`forward['1']`" in capsys.readouterr().out
+
+
 def test_json_on_standard_output_is_json_alone(port, capsys):
     assert main(["parity", port, "--json", "-", "--steps", "1", "--mode", "single", "--no-float64"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -88,10 +108,10 @@ def test_the_bound_is_the_users(port, capsys):
 
 
 @pytest.mark.parametrize("address, words", [
-    ("{}:raises", "ZeroDivisionError: division by zero\n  at:       {}:36 in raises: return 1 / 0"),
+    ("{}:raises", "ZeroDivisionError: division by zero\n  at:       {}:%d in raises: return 1 / 0" % RAISES),
     ("{}:nothing", "returned None"),
     ("{}:sides", "needs arguments: lr"),
-    ("{}:absent", "has no function absent\n  there are: sides, parity_case, wrong, raises, nothing"),
+    ("{}:absent", "has no function absent\n  there are: sides, parity_case, wrong, tanh, raises, nothing"),
     ("{}.none", "is no Python file"),
     ("no/such/file.py:f", "no/such/file.py: No such file"),
 ])  # fmt: skip

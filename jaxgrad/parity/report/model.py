@@ -19,7 +19,8 @@ class Report:
 
     Args:
         ok: whether the candidate is the reference, but for rounding.
-        mode: ``free`` (both run on by themselves) or ``single`` (each step starts from the reference's values).
+        mode: ``free`` (both run on by themselves) or ``single`` (each step starts from the reference's values) or
+            ``bisect`` (the modules of one step).
         steps: how many were compared.
         first: the first divergence; None where there is none.
         cause: what explains it; None where nothing known does.
