@@ -13,7 +13,7 @@ from jaxgrad.parity.causes.context import Context, Tensors, wide
 from jaxgrad.parity.causes.replay import Deviation, replay
 from jaxgrad.parity.causes.rule import Prediction
 
-SECONDS = 30.0
+SECONDS = 20.0
 """So long steps are made again for one explanation."""
 
 SHOWN = ("loss", "grads")
@@ -34,6 +34,25 @@ def called(context: Context) -> frozenset[str]:
     return found
 
 
+def redrawn(
+    context: Context, *, ahead: int = 0, generator: Tensors | None = None, sentence: str = "", **parameters: Any
+) -> Iterator[Prediction]:
+    """The phase that differs in a step whose random stream begins elsewhere; nothing if the step does not draw.
+
+    Args:
+        context: recordings and divergence.
+        ahead: so many words further on.
+        generator: the phase ``generator`` of another step.
+        sentence, parameters: of the prediction.
+    """
+    before, after = context.before("generator").get("state"), context.right("generator").get("state")
+    if before is None or after is None or np.array_equal(before, after):
+        return
+    record = _made(context, {}, ahead=ahead, generator=generator)
+    if record is not None:
+        yield from _predicted(context, record, sentence, parameters)
+
+
 def remade(
     context: Context, changes: Changes, *, sentence: str = "", forward_only: bool = False, **parameters: Any
 ) -> Iterator[Prediction]:
@@ -49,11 +68,17 @@ def remade(
     record = _made(context, present) if present else None
     if record is None or (forward_only and context.phase not in ("forward", "loss")):
         return
+    yield from _predicted(context, record, sentence, parameters, forward_only)
+
+
+def _predicted(
+    context: Context, record: Any, sentence: str, parameters: Mapping[str, Any], forward_only: bool = False
+) -> Iterator[Prediction]:
     values = _phase(context, record)
-    later = SHOWN if context.phase in ("forward", "loss") else ()
+    later = SHOWN if context.phase in ("forward", "loss") and not forward_only else ()
     also = {phase: _both(context, phase, record[phase]) for phase in later if phase != context.phase}
     if values:
-        yield Prediction(values, parameters, sentence, also={} if forward_only else also)
+        yield Prediction(values, parameters, sentence, also=also)
 
 
 def with_arguments(names: Sequence[str], **replaced: Any) -> Callable[..., Any]:
@@ -74,14 +99,14 @@ def with_arguments(names: Sequence[str], **replaced: Any) -> Callable[..., Any]:
     return change
 
 
-def _made(context: Context, changes: Changes) -> Any:
+def _made(context: Context, changes: Changes, **stream: Any) -> Any:
     if context.again is None:
         return None
     began = context.memo.setdefault("began", time.monotonic())
     if time.monotonic() - began > SECONDS:
         return None
     try:
-        return context.again(changes)
+        return context.again(changes, **stream)
     except (RuntimeError, TypeError, ValueError, IndexError, KeyError):
         return None  # the change does not fit what the model does with it
 

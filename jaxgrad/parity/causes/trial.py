@@ -14,6 +14,10 @@ AS_GOOD = 3.0
 """What leaves no more than this many times as much as the best (or half a last place, if more) is as good."""
 
 
+EXACT = 1e-9
+"""So does what leaves no more than this part of the divergence: in double precision, that is all of it."""
+
+
 class Candidate(NamedTuple):
     """One explanation that convinces; simpler are those that fit fewer numbers, then those of earlier rules."""
 
@@ -43,7 +47,7 @@ def _tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
     if not found:
         return None
     least = min(max(each.weight.remaining, each.weight.rounding / (2 * UNITS)) for each in found)
-    good = [each for each in found if each.weight.remaining <= AS_GOOD * least]
+    good = [each for each in found if each.weight.remaining <= max(AS_GOOD * least, EXACT * each.weight.divergence)]
     good = _lasting(context, good) or good
     best = min(good, key=lambda each: (each.fitted, each.order, each.weight.remaining))
     return _cause(context, best, [each for each in good if each.rule.name != best.rule.name])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -52,20 +53,39 @@ class TorchAgain:
         self.side, self.recording, self.step, self.float64 = side, recording, step, float64
         self.called: set[str] = set()
 
-    def __call__(self, changes: Mapping[str, Change]) -> StepRecord | None:
-        """The step with some functions called otherwise."""
+    def __call__(
+        self, changes: Mapping[str, Change], *, ahead: int = 0, generator: Tensors | None = None
+    ) -> StepRecord | None:
+        """The step with some functions called otherwise.
+
+        Args:
+            changes: the functions.
+            ahead: words of the random stream that are drawn before the step.
+            generator: a phase ``generator`` to begin with, instead of the recorded one.
+        """
         record = self.recording.at(self.step)
         batch = None if record is None else _batch(record["inputs"])
         if batch is None:
             return None
         run = self.side.start(float64=self.float64)
-        run.restore({phase: self.recording.before(self.step, phase) for phase in START_PHASES})
+        start = {phase: self.recording.before(self.step, phase) for phase in START_PHASES}
+        run.restore({**start, "generator": _advanced(generator or start["generator"], ahead)})
         changed = Changed(changes)
         with ExitStack() as stack:
             stack.enter_context(changed)
             found: StepRecord = run.step(batch)
         self.called = changed.called
         return found
+
+
+def _advanced(generator: Tensors, words: int) -> Tensors:
+    """A stream from which some numbers of one word each have been drawn."""
+    if "state" not in generator or not words:
+        return generator
+    stream = torch.Generator()
+    stream.set_state(torch.from_numpy(np.array(generator["state"], np.uint8)))
+    torch.rand(words, generator=stream, dtype=torch.float32)
+    return {"state": stream.get_state().numpy()}
 
 
 def _batch(inputs: Tensors) -> Any:

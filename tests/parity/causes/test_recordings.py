@@ -88,6 +88,27 @@ def test_running_statistics(wrong, tensor, name):
     assert cause.name == name
 
 
+def test_groups_are_taken_for_one():
+    start, grads = {"w": A, "b": B}, {"w": B, "b": A}
+    groups = [{"params": [name], "lr": lr, "weight_decay": 0.1} for name, lr in (("w", 0.1), ("b", 0.01))]
+    meta = {"optimizer": {"class": "SGD", "groups": groups}}
+
+    def after(lrs):
+        return {name: start[name] - lrs[name] * (grads[name] + 0.1 * start[name]) for name in start}
+
+    right = {"grads": grads, "lr": {"lr[0]": np.float64(0.1), "lr[1]": np.float64(0.01)}}
+    right["params"] = after({"w": 0.1, "b": 0.01})
+    wrong = {"grads": grads, "params": after({"w": 0.1, "b": 0.1})}
+    cause = explained([right], [wrong], "params", "b", meta, {"params": start})
+    assert (cause.name, cause.parameters["group"]) == ("groups_ignored", 0)
+
+
+def test_two_axes_of_the_inputs_are_exchanged():
+    x = RNG.normal(size=(2, 3, 3))
+    cause = explained([{"inputs": {"0": x}}], [{"inputs": {"0": x.swapaxes(1, 2)}}], "inputs", "0")
+    assert (cause.name, cause.parameters["axes"]) == ("axes_swapped", [1, 2])
+
+
 def test_nothing_is_said_of_noise():
     wrong = [{"grads": {"w": A + 1e-3 * RNG.normal(size=A.shape), "b": B}}]
     assert explained([{"grads": {"w": A, "b": B}}], wrong, "grads", "w") is None

@@ -12,7 +12,8 @@ TOLD = {
     *("gelu by tanh", "silu for gelu", "eps of LayerNorm 1e-6", "eps of BatchNorm 1e-3", "slope 0.2"),
     *("BatchNorm by its running statistics", "padding not counted", "align_corners", "gates i g f o"),
     *("one bias in the LSTM", "embeddings times a root", "products in bfloat16"),
-    *("dropout without its scale", "no dropout", "smoothed labels"),
+    *("dropout without its scale", "no dropout", "smoothed labels", "dropout of a half", "one draw ahead at step 1"),
+    *("an untransposed matrix", "height and width exchanged", "a flipped kernel"),
 }
 """Faults of the forward pass that are told from loss and gradients alone."""
 

@@ -69,9 +69,17 @@ def no_dropout(nn: Any) -> Any:
 
 MASKS = [
     Fault(
-        "one draw ahead at step 1", "forward", "another_mask", Parts(stream=one_ahead), DROPS, 1, ("mlp", "cnn", "gpt")
+        "one draw ahead at step 1", "forward", "stream_ahead", Parts(stream=one_ahead), DROPS, 1, ("mlp", "cnn", "gpt")
     ),
     Fault("another seed", "forward", "another_mask", Parts(stream=other_seed), DROPS, models=("mlp", "cnn", "gpt")),
+    Fault(
+        "dropout of a half",
+        "forward",
+        "another_dropout_rate",
+        Parts(library=with_nn(Dropout=lambda nn: lambda p: nn.Dropout(0.5))),
+        DROPS,
+        models=("mlp", "cnn", "gpt"),
+    ),
     Fault(
         "dropout without its scale",
         "forward",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxgrad.nn import functional as F
@@ -17,6 +18,14 @@ def scaled_embedding(nn: Any) -> Any:
     class Embedding(nn.Embedding):
         def forward(self, x: Any) -> Any:
             return super().forward(x) * self.weight.shape[1] ** 0.5
+
+    return Embedding
+
+
+def stopped_embedding(nn: Any) -> Any:
+    class Embedding(nn.Embedding):
+        def forward(self, x: Any) -> Any:
+            return jax.lax.stop_gradient(super().forward(x))
 
     return Embedding
 
@@ -179,6 +188,14 @@ MODULES = [
         Parts(library=with_nn(Embedding=scaled_embedding)),
         {"lstm": "embed", "gpt": "words"},
         models=("lstm", "gpt"),
+    ),
+    Fault(
+        "no gradient through the embedding",
+        "grads",
+        "untied",
+        Parts(library=with_nn(Embedding=stopped_embedding)),
+        r"words\.weight",
+        models=("gpt",),
     ),
     Fault(
         "products in bfloat16",

@@ -24,7 +24,7 @@ from jaxgrad.parity.causes.rules.decay import (
     l2_for_decoupled_decay,
 )
 from jaxgrad.parity.causes.rules.decay_in_gradient import penalty_in_loss
-from jaxgrad.parity.causes.rules.dropout import another_mask, dropout_off, dropout_scale
+from jaxgrad.parity.causes.rules.dropout import another_dropout_rate, another_mask, dropout_off, dropout_scale
 from jaxgrad.parity.causes.rules.embedding import embedding_scaled
 from jaxgrad.parity.causes.rules.eps_inside_root import eps_inside_root
 from jaxgrad.parity.causes.rules.frozen import frozen_parameter_moves, parameter_does_not_move, zero_for_none
@@ -36,7 +36,8 @@ from jaxgrad.parity.causes.rules.gradient_factor import (
     loss_scale_left,
     sign,
 )
-from jaxgrad.parity.causes.rules.inputs import another_batch, inputs_in_other_units, rows_in_another_order
+from jaxgrad.parity.causes.rules.groups import groups_ignored
+from jaxgrad.parity.causes.rules.inputs import another_batch, axes_swapped, inputs_in_other_units, rows_in_another_order
 from jaxgrad.parity.causes.rules.kernel import bias_missing, flipped_kernel, padding_same, untransposed_kernel
 from jaxgrad.parity.causes.rules.loss_terms import half_the_square, ignored_targets_counted, label_smoothing
 from jaxgrad.parity.causes.rules.low_precision import low_precision
@@ -71,12 +72,14 @@ RULES: tuple[Rule, ...] = (
     # the batch and the stream
     rows_in_another_order,
     another_batch,
+    axes_swapped,
     inputs_in_other_units,
     stream_of_another_step,
-    stream_ahead,
     # modules
     dropout_off,
     dropout_scale,
+    stream_ahead,
+    another_dropout_rate,
     another_mask,
     norm_by_running_statistics,
     norm_variance,
@@ -138,6 +141,7 @@ RULES: tuple[Rule, ...] = (
     decoupled_for_l2_decay,
     decay_without_lr,
     decay_of_some,
+    groups_ignored,
     nesterov,
     dampening_missing,
     first_step_dampened,

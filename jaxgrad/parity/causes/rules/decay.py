@@ -43,7 +43,7 @@ def decay_missing(context: Context) -> Iterator[Prediction]:
     yield from predicted(context, switched(decay="none"), decay="none")
 
 
-@rule("decay_of_some", "weight decay is left out for some parameters", "params", "optimizer")
+@rule("decay_of_some", "weight decay is for other parameters", "params", "optimizer")
 def decay_of_some(context: Context) -> Iterator[Prediction]:
     """The usual masks of ports, which torch's optimizer does not have by itself."""
     dims = {name: np.ndim(value) for name, value in context.before("params").items()}
@@ -51,6 +51,11 @@ def decay_of_some(context: Context) -> Iterator[Prediction]:
         "parameters of one dimension (biases and norms)": lambda name: dims.get(name, 0) <= 1,
         "biases": lambda name: name.rpartition(".")[2].startswith("bias"),
     }
+    groups = context.meta.get("optimizer", {}).get("groups", [])
+    if len({group.get("weight_decay") for group in groups}) > 1:
+        most = max(group.get("weight_decay", 0.0) for group in groups)
+        sentence = "all parameters decay, also those of the group without decay"
+        yield from predicted(context, switched(weight_decay=most), sentence=sentence, left_out="none")
     for which, left_out in masks.items():
         sentence = f"weight decay is left out for {which}"
         yield from predicted(context, _without(left_out), sentence=sentence, left_out=which)

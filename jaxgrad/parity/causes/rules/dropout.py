@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrad.parity.causes.again import remade
+from jaxgrad.parity.causes.again import remade, with_arguments
 from jaxgrad.parity.causes.context import Array, Context, wide
 from jaxgrad.parity.causes.layers import layer, path_of
 from jaxgrad.parity.causes.rule import Prediction, rule
 
 ANY = ("forward", "loss", "grads", "params")
+RATES = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
 DROPOUT = ("input", "p", "training")
 
 
@@ -54,6 +55,14 @@ def dropout_off(context: Context) -> Iterator[Prediction]:
     found = layer(context)
     if found is not None and found.kind.startswith("Dropout"):
         yield Prediction({context.tensor: found.x}, {"training": False})
+
+
+@rule("another_dropout_rate", "dropout has another rate", *ANY)
+def another_dropout_rate(context: Context) -> Iterator[Prediction]:
+    """The same stream; among others the probability to keep for that to drop."""
+    for rate in RATES:
+        change = with_arguments(DROPOUT, p=rate)
+        yield from remade(context, {"dropout": change}, sentence=f"the rate of dropout is {rate}", p=rate)
 
 
 @rule("another_mask", "dropout drew another mask", "forward")

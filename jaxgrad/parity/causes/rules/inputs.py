@@ -1,6 +1,7 @@
 """Another batch, the same rows in another order, other units."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -33,6 +34,17 @@ def rows_in_another_order(context: Context) -> Iterator[Prediction]:
         index = np.array(order, int)
         values = {each: wide(right[each])[index] for each in context.shared if np.shape(right[each])[:1] == index.shape}
         yield Prediction(values, {"order": index.tolist()[:32]})
+
+
+@rule("axes_swapped", "two axes of the inputs are exchanged", "inputs")
+def axes_swapped(context: Context) -> Iterator[Prediction]:
+    """Height and width, or time and batch where they are alike."""
+    right = context.right("inputs")[context.tensor]
+    for first, second in combinations(range(np.ndim(right)), 2):
+        swapped = np.swapaxes(right, first, second)
+        if swapped.shape == np.shape(right):
+            sentence = f"axes {first} and {second} of the inputs are exchanged"
+            yield Prediction({context.tensor: wide(swapped)}, {"axes": [first, second]}, sentence)
 
 
 @rule("inputs_in_other_units", "the inputs are scaled or shifted", "inputs")

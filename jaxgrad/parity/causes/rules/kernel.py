@@ -1,26 +1,49 @@
 """Weights in the other layout, padding at the other side, no bias."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from jaxgrad.parity.causes.again import remade
 from jaxgrad.parity.causes.context import Array, Context
 from jaxgrad.parity.causes.layers import outputs
 from jaxgrad.parity.causes.rule import Prediction, rule
 
+ANY = ("forward", "loss", "grads", "params")
+CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 
-@rule("untransposed_kernel", "the weight is not transposed", "forward")
+
+def _with_weight(change: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function whose second argument, the weight, is changed."""
+    return lambda torch, function, args, kwargs: function(args[0], change(args[1]), *args[2:], **kwargs)
+
+
+def _transposed(weight: Any) -> Any:
+    """Only where that fits."""
+    return weight.transpose(-1, -2) if weight.shape[-1] == weight.shape[-2] else weight
+
+
+def _flipped(weight: Any) -> Any:
+    return weight.flip(tuple(range(2, weight.ndim)))
+
+
+@rule("untransposed_kernel", "the weight is not transposed", *ANY)
 def untransposed_kernel(context: Context) -> Iterator[Prediction]:
     """``x @ W`` for a square W (flax keeps (in, out)); height and width of a kernel exchanged."""
     yield from outputs(context, ("Linear",), {"transposed": True}, weight="not transposed")
+    if context.phase != "forward":
+        yield from remade(context, {"linear": _with_weight(_transposed)}, weight="not transposed")
+        yield from remade(context, dict.fromkeys(CONVOLUTIONS, _with_weight(_transposed)), kernel="transposed")
     sentence = "height and width of the kernel are exchanged"
     yield from outputs(context, ("Conv2d", "Conv3d"), {"transposed": True}, sentence=sentence, kernel="transposed")
 
 
-@rule("flipped_kernel", "the kernel is flipped (a convolution for a correlation)", "forward")
+@rule("flipped_kernel", "the kernel is flipped (a convolution for a correlation)", *ANY)
 def flipped_kernel(context: Context) -> Iterator[Prediction]:
     """As in signal processing."""
+    if context.phase != "forward":
+        yield from remade(context, dict.fromkeys(CONVOLUTIONS, _with_weight(_flipped)), kernel="flipped")
     yield from outputs(context, ("Conv",), {"flipped": True}, kernel="flipped")
 
 
