@@ -6,6 +6,7 @@ r"""Negative log-likelihood of class indices, the half of cross-entropy that kno
 The mean divides by the weights *of the targets that count*. When none counts it is 0/0 = nan with gradient zero.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -64,8 +65,7 @@ def nll_loss(
     counted = target != ignore_index
     index = jnp.where(counted, target, 0)
     class_axis = class_dim(input)
-    picked = jnp.take_along_axis(input, jnp.expand_dims(index, class_axis), class_axis, mode="fill", fill_value=jnp.nan)
-    loss = jnp.where(counted, -jnp.squeeze(picked, class_axis), 0)
+    loss = jnp.where(counted, -picked(input, index, class_axis), 0)
     if weight is None:
         if reduction == "mean":
             return jnp.sum(loss) / jnp.sum(counted).astype(loss.dtype)
@@ -75,6 +75,25 @@ def nll_loss(
         if reduction == "mean":
             return jnp.sum(loss) / jnp.sum(w)
     return jnp.sum(loss) if reduction == "sum" else loss
+
+
+FEW_CLASSES = 1024
+
+
+def picked(input: Array, index: Array, axis: int) -> Array:
+    """The entry of ``input`` at ``index`` along an axis, nan where there is none.
+
+    Of few classes it is the sum of what a mask leaves: XLA fuses that, and its derivative, with what stands around it,
+    where a gather, and above all the scatter that is its derivative, are programs of their own.
+    """
+    along_axis = jnp.expand_dims(index, axis)
+    classes = input.shape[axis]
+    if classes > FEW_CLASSES:
+        found = jnp.take_along_axis(input, along_axis, axis, mode="fill", fill_value=jnp.nan)
+        return jnp.squeeze(found, axis)
+    places = jax.lax.broadcasted_iota(index.dtype, input.shape, axis)
+    found = jnp.sum(jnp.where(places == along_axis, input, 0), axis)
+    return jnp.where((index >= 0) & (index < classes), found, jnp.nan)
 
 
 def wide_enough(target: Array) -> Array:
