@@ -9,11 +9,12 @@ import numpy as np
 from jaxgrad._core.errors import explain
 from jaxgrad.parity.comparison.layout import Layout, activation_layouts, kernel_layouts
 from jaxgrad.parity.comparison.suggest import Match, by_suffix, suggest
-from jaxgrad.parity.record.model import STATE, StepRecord, Tensors, optimizer_name
+from jaxgrad.parity.record.model import OPTIMIZER_STATE, STATE, StepRecord, Tensors, optimizer_name
 
 Names: TypeAlias = Mapping[str, str | tuple[str, tuple[int, ...]] | Callable[[Tensors], np.ndarray]]
 """Torch's name -> the candidate's path; with an order of axes; or a function of all the candidate's arrays."""
 
+_RAW = (STATE, OPTIMIZER_STATE)
 _OF_PARAMETERS = ("params", "grads", "clipped")
 
 _OPTIMIZER_KEYS = {
@@ -77,14 +78,14 @@ class Naming:
 
     def initial(self) -> dict[str, Tensors]:
         """What the candidate has before step 0, under the reference's names."""
-        given = {phase: self._renamed(phase, each, None) for phase, each in self.own_start.items() if phase != STATE}
-        return {**self._of_state(self.own_start.get(STATE, {})), **given}
+        given = {phase: self._renamed(phase, each, None) for phase, each in self.own_start.items() if phase not in _RAW}
+        return {**self._of_state(self.own_start), **given}
 
     def record(self, record: StepRecord, reference: StepRecord | None = None) -> StepRecord:
         """A record under the reference's names; what it says itself goes before what its state holds."""
-        phases: dict[str, Tensors] = dict(self._of_state(record[STATE]))
+        phases: dict[str, Tensors] = dict(self._of_state(record.phases))
         for phase in record:
-            if phase != STATE:
+            if phase not in _RAW:
                 phases[phase] = self._renamed(phase, record[phase], reference)
         return StepRecord(record.step, {name: each for name, each in phases.items() if each}, record.draws)
 
@@ -96,7 +97,7 @@ class Naming:
             own: what the candidate holds now.
         """
         if STATE in own:
-            return {STATE: self._own_state(values, own[STATE])}
+            return {STATE: self._own_state(values, {**own[STATE], **own.get(OPTIMIZER_STATE, {})})}
         found = {phase: dict(each) for phase, each in values.items()}
         for phase in ("params", "buffers"):
             matches = self._given.get(phase, {})
@@ -128,9 +129,10 @@ class Naming:
                     found[match.path] = match.layout.to_own(values[phase][name], pool[match.path].shape)
         return found
 
-    def _of_state(self, pool: Tensors) -> dict[str, Tensors]:
-        if not pool:
+    def _of_state(self, own: Mapping[str, Tensors]) -> dict[str, Tensors]:
+        if STATE not in own:
             return {}
+        pool = {**own[STATE], **own.get(OPTIMIZER_STATE, {})}
         found: dict[str, Tensors] = {}
         for phase, matches in {**self.state, "optimizer": dict(self._optimizer(pool))}.items():
             arrays = {name: m.layout.to_reference(pool[m.path]) for name, m in matches.items() if m.path in pool}

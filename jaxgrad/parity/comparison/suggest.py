@@ -35,7 +35,8 @@ class Match:
 def suggest(reference: Tensors, own: Tensors) -> dict[str, Match]:
     """The candidate's array for each of the reference's, where there is one.
 
-    Equal values tell most (not of an array whose elements are all the same), then the name, then the order.
+    Equal values tell most (not of an array whose elements are all the same). What is left goes by the kind of parameter
+    that the name speaks of, then by where its siblings were found, by words in common, and by the order.
 
     Args:
         reference: arrays by torch's names.
@@ -51,32 +52,55 @@ def suggest(reference: Tensors, own: Tensors) -> dict[str, Match]:
         for name, array in reference.items()
         if name in own and own[name].shape == array.shape
     }
-    paths = [path for path in sorted(own, key=_natural) if path not in {match.path for match in found.values()}]
-    names = [name for name in reference if name not in found]
-    scored = sorted(_scored(names, paths, reference, own), key=lambda each: -each[0])
-    taken: set[str] = set()
-    for _, name, match in scored:
-        if name not in found and match.path not in taken:
-            found[name] = match
-            taken.add(match.path)
+    paths = sorted(own, key=_natural)
+    pairs = list(_pairs([name for name in reference if name not in found], paths, reference, own))
+    for _, name, match in sorted((each for each in pairs if each[0] >= _EQUAL), key=lambda each: -each[0]):
+        _take(found, name, match)
+    for name in reference:
+        if name not in found:
+            taken = {match.path for match in found.values()}
+            free = [(score, match) for score, other, match in pairs if other == name and match.path not in taken]
+            near = [(score + _nearness(name, match.path, found), match) for score, match in free]
+            if near:
+                found[name] = max(near, key=lambda each: each[0])[1]
     return {name: found[name] for name in reference if name in found}
 
 
-def _scored(names: list[str], paths: list[str], reference: Tensors, own: Tensors) -> Iterator[tuple[float, str, Match]]:
-    for rank, name in enumerate(names):
+_EQUAL = 100.0
+
+
+def _take(found: dict[str, Match], name: str, match: Match) -> None:
+    if name not in found and match.path not in {each.path for each in found.values()}:
+        found[name] = match
+
+
+def _pairs(names: list[str], paths: list[str], reference: Tensors, own: Tensors) -> Iterator[tuple[float, str, Match]]:
+    """Every array that could be each, with what speaks for it."""
+    for name in names:
         wanted = np.asarray(reference[name])
-        for place, path in enumerate(paths):
-            array = own[path]
-            if array.size != wanted.size or (array.dtype.kind in "iub") != (wanted.dtype.kind in "iub"):
-                continue
-            flax = path.rpartition(".")[2] in ("kernel",) or ".kernel" in path
-            by_name = _likeness(name, path)
-            if by_name is None:
-                continue
-            order = 1.0 - abs(rank / len(names) - place / len(paths))
-            for i, layout in enumerate(kernel_layouts(array.shape, wanted.shape, flax=flax)):
-                equal = 100.0 if _same(layout.to_reference(array), wanted) else 0.0
-                yield equal + by_name + order - 0.01 * i, name, Match(path, layout)
+        same_kind = [other for other in names if _last_word(other) == _last_word(name)]
+        alike = [other for other in same_kind if reference[other].size == wanted.size]
+        fitting = [path for path in paths if _could_be(own[path], wanted) and _likeness(name, path) is not None]
+        for place, path in enumerate(fitting):
+            order = 1.0 - abs(alike.index(name) / len(alike) - place / len(fitting))
+            flax = "kernel" in path.split(".")
+            for i, layout in enumerate(kernel_layouts(own[path].shape, wanted.shape, flax=flax)):
+                equal = _EQUAL if _same(layout.to_reference(own[path]), wanted) else 0.0
+                yield equal + (_likeness(name, path) or 0.0) + order - 0.01 * i, name, Match(path, layout)
+
+
+def _could_be(array: np.ndarray, wanted: np.ndarray) -> bool:
+    return array.size == wanted.size and (array.dtype.kind in "iub") == (wanted.dtype.kind in "iub")
+
+
+def _nearness(name: str, path: str, found: Mapping[str, Match]) -> float:
+    """How near an array lies to those of the same module, and whether it lies where the others were found."""
+    module = name.rpartition(".")[0]
+    siblings = [match.path for other, match in found.items() if other.rpartition(".")[0] == module]
+    near = max((len(set(_parts(path)[:-1]) & set(_parts(other)[:-1])) for other in siblings), default=0)
+    roots = [_parts(match.path)[0] for match in found.values() if _parts(match.path)]
+    same_root = roots.count(_parts(path)[0]) / len(roots) if roots and _parts(path) else 0.0
+    return 4.0 * near + 2.0 * same_root
 
 
 def _likeness(name: str, path: str) -> float | None:

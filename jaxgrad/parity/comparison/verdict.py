@@ -16,7 +16,7 @@ from jaxgrad.parity.comparison.locate import first_divergence
 from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.comparison.observe import Observation
 from jaxgrad.parity.comparison.window import Window
-from jaxgrad.parity.record.model import STATE, StepRecord, Tensors
+from jaxgrad.parity.record.model import OPTIMIZER_STATE, STATE, StepRecord, Tensors
 from jaxgrad.parity.report import Cause, Divergence, Draws, Report, TensorDistance
 
 AT_START = "the start, before step 0"
@@ -70,7 +70,7 @@ class Verdict:
 
     def named(self, other: Observation, one: Observation) -> Observation:
         """A candidate's step under the reference's names."""
-        self._explicit |= set(other.own) - {STATE}
+        self._explicit |= set(other.own) - {STATE, OPTIMIZER_STATE}
         doubles = other.doubles
         if doubles is not None:
             doubles = self.naming.record(doubles, one.doubles or one.own)
@@ -179,11 +179,8 @@ class Verdict:
 
 def as_params(phases: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a state as parameters, where no others are known."""
-    return {
-        "params" if key == STATE else key: each
-        for key, each in phases.items()
-        if key != STATE or "params" not in phases
-    }
+    known = {key: each for key, each in phases.items() if key not in (STATE, OPTIMIZER_STATE)}
+    return {"params": phases[STATE], **known} if STATE in phases else known
 
 
 def environment(meta: Mapping[str, Any]) -> dict[str, Any]:

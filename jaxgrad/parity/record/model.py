@@ -43,7 +43,10 @@ MODULE_INPUTS = "module_inputs"
 """Beside the phases: what went into each module, ``path#0``, ``path#1``, where that was asked for."""
 
 STATE = "state"
-"""Beside the phases: all arrays of a candidate's state by path, before it is known which is which."""
+"""Beside the phases: the arrays of a candidate's state by path, before it is known which is which."""
+
+OPTIMIZER_STATE = "optimizer_state"
+"""The same of those in the states of optax's transformations."""
 
 START_PHASES = ("optimizer", "params", "buffers", "generator")
 """What there is before step 0."""

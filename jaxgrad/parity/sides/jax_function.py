@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgrad._core.dtypes import x64_enabled
 from jaxgrad._core.trees import path_name
-from jaxgrad.parity.record.model import PHASES, STATE, StepRecord, Tensors
+from jaxgrad.parity.record.model import OPTIMIZER_STATE, PHASES, STATE, StepRecord, Tensors
 from jaxgrad.parity.sides.batches import as_arrays, recorded
 from jaxgrad.parity.sides.jax_state import generator_of
 from jaxgrad.parity.sides.perturb import one_ulp
@@ -65,7 +65,7 @@ class JaxFunctionRun:
 
     def initial(self) -> dict[str, Tensors]:
         """The arrays of the state by path, and the stream if there is one of torch's kind."""
-        return {STATE: self._pool(), **self._stream()}
+        return {**self._pools(), **self._stream()}
 
     def step(self, batch: Any) -> StepRecord:
         """A step, and what happened in it."""
@@ -74,12 +74,12 @@ class JaxFunctionRun:
             self._batch = batch
             self.state, told = self.fn(self.state, batch)
             record = told if isinstance(told, Mapping) else {"loss": told}
-            phases: dict[str, Tensors] = {"inputs": recorded(batch), STATE: self._pool(), **self._stream()}
+            phases: dict[str, Tensors] = {"inputs": recorded(batch), **self._pools(), **self._stream()}
             for phase in PHASES:
                 if phase in record and record[phase] is not None:
                     value = record[phase]
                     phases[phase] = generator_of(value) if isinstance(value, Generator) else flat(value, phase)
-            if "lr" not in phases and (lr := _lr(phases[STATE])) is not None:
+            if "lr" not in phases and (lr := _lr(phases[OPTIMIZER_STATE])) is not None:
                 phases["lr"] = {"lr": lr}
         made = StepRecord(self._step, {name: value for name, value in phases.items() if value})
         self._step += 1
@@ -91,7 +91,7 @@ class JaxFunctionRun:
             if self.set_state is not None:
                 self.state = self.set_state(self.state, values)
             else:
-                self.state = _with(self.state, values.get(STATE, {}))
+                self.state = _with(self.state, {**values.get(STATE, {}), **values.get(OPTIMIZER_STATE, {})})
         if perturbed is not None:
             self.perturb(perturbed)
 
@@ -99,7 +99,7 @@ class JaxFunctionRun:
         """Move every floating array by one unit in the last place at most."""
         rng = np.random.default_rng([seed, 77])
         with self._precision():
-            pool = {path: array for path, array in self._pool().items() if array.ndim}
+            pool = {path: array for path, array in self._pools()[STATE].items() if array.ndim}
             self.state = _with(self.state, {path: one_ulp(array, rng) for path, array in pool.items()})
 
     def settings(self) -> Any:
@@ -121,8 +121,15 @@ class JaxFunctionRun:
                     self._pure = False
         return self._pure
 
-    def _pool(self) -> dict[str, np.ndarray]:
-        return {path: np.array(leaf) for path, leaf in _arrays(self.state)}
+    def _pools(self) -> dict[str, Tensors]:
+        """The arrays of the state, those of optax's states apart."""
+        nodes = jax.tree_util.tree_leaves_with_path(self.state, is_leaf=_is_optax)
+        roots = tuple(path_name(path) for path, node in nodes if _is_optax(node))
+        pools: dict[str, dict[str, np.ndarray]] = {STATE: {}, OPTIMIZER_STATE: {}}
+        for path, leaf in _arrays(self.state):
+            inside = any(path == root or path.startswith(root + ".") or not root for root in roots)
+            pools[OPTIMIZER_STATE if inside else STATE][path] = np.array(leaf)
+        return dict(pools)
 
     def _stream(self) -> dict[str, Tensors]:
         nodes = jax.tree.leaves(self.state, is_leaf=lambda node: isinstance(node, Generator))
@@ -139,6 +146,10 @@ def flat(value: Any, phase: str) -> dict[str, np.ndarray]:
     if set(leaves) == {""}:
         return {phase: leaves[""]}
     return leaves
+
+
+def _is_optax(node: Any) -> bool:
+    return isinstance(node, tuple) and hasattr(node, "_fields") and type(node).__module__.startswith("optax")
 
 
 def _arrays(tree: Any) -> list[tuple[str, Any]]:
