@@ -108,7 +108,7 @@ def test_the_bound_is_the_users(port, capsys):
 
 
 @pytest.mark.parametrize("address, words", [
-    ("{}:raises", "ZeroDivisionError: division by zero\n  at:       {}:%d in raises: return 1 / 0" % RAISES),
+    ("{}:raises", f"ZeroDivisionError: division by zero\n  at:       {{}}:{RAISES} in raises: return 1 / 0"),
     ("{}:nothing", "returned None"),
     ("{}:sides", "needs arguments: lr"),
     ("{}:absent", "has no function absent\n  there are: sides, parity_case, wrong, tanh, raises, nothing"),

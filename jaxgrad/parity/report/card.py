@@ -42,7 +42,8 @@ def _distance(report: "Report") -> str:
     """In every unit that is known."""
     first = report.first
     found = distance_of(report, first) if first else None
-    said = [] if first is None or first.ratio is None else [f"{number(first.ratio)} times {who(report)}'s rounding"]
+    measured = first is not None and first.ratio is not None and first.ratio < float("inf")
+    said = [f"{number(first.ratio)} times {who(report)}'s rounding"] if first is not None and measured else []
     if found is not None:
         said += [f"{number(found.relative)} of the tensor"] if found.relative is not None else []
         said += [f"{number(found.displacement)} of the way it went"] if found.displacement is not None else []
