@@ -1,7 +1,9 @@
 """What ``parity`` and ``diff`` do with a report: show it, write it, and say by the exit status what it says."""
 
 import argparse
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxgrad.cli.failure import CannotRun
@@ -34,23 +36,35 @@ def bounds(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"bounds": replace(Bounds(), semantics=arguments.bound, rounding=arguments.bound, alone=arguments.bound)}
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Find out before a long run what would go wrong after it.
+
+    Raises:
+        CannotRun: a file cannot be written where it is to be, or the page needs a package that is not there.
+    """
+    if arguments.html and importlib.util.find_spec("jinja2") is None:
+        raise CannotRun("the page of a report needs the package `jinja2`.\n  remedy:   pip install 'jaxgrad[report]'")
+    for path in (arguments.html, arguments.json):
+        if path not in (None, "-") and not Path(path).absolute().parent.is_dir():
+            raise CannotRun(f"{path}: there is no folder {Path(path).parent}")
+
+
 def show(report: "Report", arguments: argparse.Namespace) -> int:
     """Write and print a report.
 
     Returns:
         0 for equal, 1 for diverged.
     """
-    if arguments.html:
-        _written(arguments.html, report.save_html)
     if arguments.json == "-":
         print(report.to_json())
-    elif arguments.json:
+    elif arguments.quiet:
+        print(report.sentence)
+    else:
+        report.print()
+    if arguments.html:
+        _written(arguments.html, report.save_html)
+    if arguments.json not in (None, "-"):
         _written(arguments.json, lambda path: _save(path, report.to_json()))
-    if arguments.json != "-":
-        if arguments.quiet:
-            print(report.sentence)
-        else:
-            report.print()
     return 0 if report.ok else 1
 
 
@@ -78,8 +92,6 @@ def _positive(text: str) -> float:
 def _written(path: str, write: Any) -> None:
     try:
         write(path)
-    except ImportError as error:
-        raise CannotRun(str(error)) from error
     except OSError as error:
         raise CannotRun(f"{path}: {error.strerror or error}") from error
 

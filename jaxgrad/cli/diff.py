@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare; 0 equal, 1 diverged."""
     from jaxgrad import parity
 
+    _output.check(arguments)
     paths = arguments.reference, arguments.candidate
     report = parity.compare_records(*map(_read, paths), **_output.bounds(arguments))
     return _output.show(replace(report, reproduction=reproduction(*paths)), arguments)

@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare; 0 equal, 1 diverged."""
     from jaxgrad import parity
 
+    _output.check(arguments)
     case = _case.load(arguments.case)
     parts = case.parts()
     parts["batches"] = _case.first(parts["batches"], arguments.steps)

@@ -1,5 +1,6 @@
 """``jaxgrad parity`` on files of users: what is run, what is said, the exit status, a file's own errors."""
 
+import importlib.util
 import json
 
 import pytest
@@ -126,9 +127,19 @@ def test_the_traceback_is_there_for_who_asks(port, capsys):
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-def test_a_report_that_cannot_be_written(port, tmp_path, capsys):
-    assert main(["parity", port, "--steps", "1", "--json", str(tmp_path / "none" / "r.json")]) == 2
-    assert "No such file or directory" in capsys.readouterr().err
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_run(tmp_path, monkeypatch, capsys):
+    for option in ("--json", "--html"):
+        assert main(["parity", "not looked at.py", option, str(tmp_path / "none" / "r")]) == 2
+        assert "there is no folder" in capsys.readouterr().err
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None)
+    assert main(["parity", "not looked at.py", "--html", "r.html"]) == 2
+    assert "pip install 'jaxgrad[report]'" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_when_it_is_written(port, tmp_path, capsys):
+    assert main(["parity", port, "--steps", "1", "--quiet", "--json", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "is a directory" in printed.err and printed.out.startswith("Equal in the only step")
 
 
 @pytest.mark.parametrize(
