@@ -42,6 +42,8 @@ def public():
 
 
 def takes_arguments(value) -> bool:
+    if getattr(value, "_is_protocol", False):
+        return False
     try:
         fn = value.__init__ if inspect.isclass(value) else value
         if fn is object.__init__:

@@ -133,6 +133,9 @@ def inv(A: Array) -> Array:
     Args:
         A: (..., n, n), floating or complex.
 
+    Returns:
+        The shape and dtype of A.
+
     Raises:
         LinAlgError: ``linalg.inv: The diagonal element 2 is zero, ...``.
         RuntimeError: not a batch of square matrices.
@@ -178,6 +181,9 @@ def cholesky(A: Array, *, upper: bool = False) -> Array:
     Args:
         A: (..., n, n), floating or complex.
         upper: reads the upper triangle and returns :math:`L^H`.
+
+    Returns:
+        L, or :math:`L^H` with ``upper``: the shape and dtype of A.
 
     Raises:
         LinAlgError: ``linalg.cholesky: The factorization could not be completed because ...``.

@@ -67,6 +67,9 @@ def matrix_norm(A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool =
         keepdim: whether they stay with size 1.
         dtype: computes and returns in this dtype.
 
+    Returns:
+        The shape of A without the two axes (of size 1 with ``keepdim``), real.
+
     Raises:
         RuntimeError: less than two axes, the same axis twice, or another ``ord``.
 

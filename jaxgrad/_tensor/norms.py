@@ -29,6 +29,9 @@ def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False
         keepdim: whether the axes stay with size 1.
         dtype: computes and returns in this dtype.
 
+    Returns:
+        The shape of x without the axes (of size 1 with ``keepdim``), real.
+
     Raises:
         RuntimeError: an integer input, or nothing to take a norm of that has no neutral element.
 

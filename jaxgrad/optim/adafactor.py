@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
-from jaxgrad.optim._rule.arithmetic import add, div, element, lerp, mean, mul, norm, rsqrt
+from jaxgrad.optim._rule.arithmetic import add, decay_factor, div, element, lerp, mean, mul, norm, rsqrt
 from jaxgrad.optim._rule.checks import check, check_one_element
 from jaxgrad.optim._rule.flags import check_flags
 from jaxgrad.optim._rule.kinds import as_tuple, constructor
@@ -39,7 +39,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
         "rho": jnp.where(1 / jnp.sqrt(scalars["step"]) < h["lr"], 1 / jnp.sqrt(scalars["step"]), h["lr"]),
         "eps2": eps2,
         "d": h["d"],
-        "decay": 1 - h["lr"] * h["weight_decay"],
+        "decay": decay_factor(h["lr"], h["weight_decay"]),
     }
     return constants | ({} if eps1 is None else {"eps1": eps1, "eps1_squared": eps1 * eps1}), {}
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
+from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decay_factor, decayed, div, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check, check_at_least, check_betas, check_lr, check_one_element
 from jaxgrad.optim._rule.flags import check_flags, is_tensor
 from jaxgrad.optim._rule.kinds import as_tuple, constructor
@@ -41,7 +41,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
         "bias_correction2_sqrt": jnp.sqrt(bias_correction2),
         "eps": h["eps"],
         "weight_decay": h["weight_decay"],
-        "decay": 1 - h["lr"] * h["weight_decay"],
+        "decay": decay_factor(h["lr"], h["weight_decay"]),
     }, {}
 
 

@@ -81,7 +81,8 @@ def ASGD(
         eta <- lr / (1 + lambd * lr * t)**alpha,    mu <- 1 / max(1, t - t0)
 
     The average is ``state.state[name].ax``. optax has no counterpart. A new lr acts from the step after next on, since
-    eta is computed at the end of a step, as in torch.
+    eta is computed at the end of a step, as in torch. Where that divides by zero or overflows, torch raises Python's
+    error in the middle of its step; here eta is then infinite or nan.
 
     Args:
         lr: learning rate.

@@ -101,6 +101,9 @@ def LBFGS(
         line_search_fn: ``"strong_wolfe"`` or None.
         param_groups: must be None; torch takes no groups here.
 
+    Returns:
+        The optimizer.
+
     Raises:
         ValueError: "Invalid learning rate: -1", "LBFGS doesn't support per-parameter options (parameter groups)".
         RuntimeError: "only 'strong_wolfe' is supported".

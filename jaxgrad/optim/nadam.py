@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decayed, div, lerp, mul, plus, sqrt
+from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decay_factor, decayed, div, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
 from jaxgrad.optim._rule.kinds import as_tuple, constructor
@@ -46,7 +46,7 @@ def _host(scalars: Scalars, h: dict[str, Any], keep: Callable[[Array], Array]) -
         "momentum_step": -lr * mu_next / (1 - mu_product * mu_next),
         "eps": h["eps"],
         "weight_decay": h["weight_decay"],
-        "decay": 1 - lr * h["weight_decay"],
+        "decay": decay_factor(lr, h["weight_decay"]),
     }, {"mu_product": mu_product}
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
-from jaxgrad.optim._rule.arithmetic import add, addcmul, decayed, div, lerp, mul, plus, scalar_over, sqrt
+from jaxgrad.optim._rule.arithmetic import add, addcmul, decay_factor, decayed, div, lerp, mul, plus, scalar_over, sqrt
 from jaxgrad.optim._rule.checks import check_at_least, check_betas, check_lr
 from jaxgrad.optim._rule.flags import check_flags
 from jaxgrad.optim._rule.kinds import as_tuple, constructor
@@ -45,7 +45,7 @@ def _host(scalars: Scalars, h: dict[str, Any]) -> tuple[Constants, Scalars]:
         "lr": h["lr"],
         "eps": h["eps"],
         "weight_decay": h["weight_decay"],
-        "decay": 1 - h["lr"] * h["weight_decay"],
+        "decay": decay_factor(h["lr"], h["weight_decay"]),
     }, {}
 
 

@@ -69,6 +69,15 @@ def save_torch(
         f: a path, or a file opened in binary mode.
         model: says which names there are.
         params, buffers: what training made of them; those of the model without.
+
+    >>> import tempfile
+    >>> from jaxgrad import nn, random
+    >>> model = nn.Linear(2, 1, rngs=nn.Rngs(random.manual_seed(0)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_torch(f"{folder}/m.pt", model)
+    ...     params, buffers = load_torch(f"{folder}/m.pt", model)
+    >>> sorted(params)
+    ['bias', 'weight']
     """
     write_torch(f, state_dict(model, params, buffers))
 

@@ -85,8 +85,20 @@ def read_arrays(
 def safetensors_metadata(path: str | os.PathLike[str] | IO[bytes]) -> dict[str, Any]:
     """The metadata of a file, or of an index.
 
+    Args:
+        path: of a file or of an index; or a file opened in binary mode.
+
+    Returns:
+        Strings by name; empty where the file has none. Of an index, its ``metadata``.
+
     Raises:
         SerializationError: the file is broken.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_safetensors(f"{folder}/m.safetensors", {"w": np.zeros(2)}, {"by": "me"})
+    ...     safetensors_metadata(f"{folder}/m.safetensors")
+    {'by': 'me'}
     """
     if isinstance(path, str | os.PathLike) and os.fspath(path).endswith(".json"):
         return dict(_index(os.fspath(path)).get("metadata", {}))
@@ -115,6 +127,12 @@ def write_safetensors(
 
     Raises:
         TypeError: a dtype that the format does not have (complex128), a name or metadata that is not a string.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_safetensors(f"{folder}/m.safetensors", {"w": np.arange(3)})
+    ...     read_safetensors(f"{folder}/m.safetensors")["w"].tolist()
+    [0, 1, 2]
     """
     arrays = {_string(name, "a name"): _contiguous(name, value) for name, value in tensors.items()}
     notes = {_string(name, "a name in the metadata"): _string(v, "metadata") for name, v in (metadata or {}).items()}

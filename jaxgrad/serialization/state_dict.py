@@ -27,6 +27,14 @@ class Loaded(tuple[Params, Buffers]):
     Attributes:
         missing_keys: what the model has and the state_dict has not.
         unexpected_keys: what the state_dict has and the model has not.
+
+    >>> from jaxgrad import nn, random
+    >>> from jaxgrad.serialization import load_state_dict, state_dict
+    >>> model = nn.Linear(2, 1, rngs=nn.Rngs(random.manual_seed(0)))
+    >>> loaded = load_state_dict(model, state_dict(model) | {"more": 1}, strict=False)
+    >>> params, buffers = loaded
+    >>> sorted(params), loaded.missing_keys, loaded.unexpected_keys
+    (['bias', 'weight'], [], ['more'])
     """
 
     missing_keys: list[str]

@@ -58,6 +58,15 @@ def load(path: str | os.PathLike[str], *, like: PyTree) -> tuple[PyTree, dict[st
     Raises:
         SerializationError: the file is broken, or not one of :func:`save`.
         RuntimeError: "Error(s) in loading state": names, shapes or dtypes that differ from those of ``like``.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> state = {"w": np.arange(2.0, dtype=np.float32), "step": 3}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/state", state, meta={"epoch": 1})
+    ...     found, meta = load(f"{folder}/state", like=state)
+    >>> np.asarray(found["w"]).tolist(), found["step"], meta
+    ([0.0, 1.0], 3, {'epoch': 1})
     """
     arrays, metadata = read_arrays(path)
     record = _record(metadata)
@@ -65,7 +74,15 @@ def load(path: str | os.PathLike[str], *, like: PyTree) -> tuple[PyTree, dict[st
 
 
 def read_meta(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The ``meta`` of a file of :func:`save`; None for a safetensors file of somebody else."""
+    """The ``meta`` of a file of :func:`save`; None for a safetensors file of somebody else.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/state", {"w": np.zeros(2)}, meta={"epoch": 1})
+    ...     read_meta(f"{folder}/state")
+    {'epoch': 1}
+    """
     metadata = safetensors_metadata(path)
     return dict(_record(metadata)["meta"]) if _KEY in metadata else None
 

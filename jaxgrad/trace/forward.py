@@ -21,6 +21,11 @@ class Forward:
         params: torch's parameters by dotted name, copied.
         buffers: torch's buffers by dotted name, copied.
         shapes: the graphs, one for each form of the inputs.
+
+    >>> import torch
+    >>> from jaxgrad import trace
+    >>> sorted(trace.forward(torch.nn.Linear(3, 2), torch.zeros(4, 3), training=False).params)
+    ['bias', 'weight']
     """
 
     def __init__(self, params: Params, buffers: Buffers, shapes: Shapes):

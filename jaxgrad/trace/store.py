@@ -67,6 +67,16 @@ def load(path: str | os.PathLike[str]) -> Traced:
     Raises:
         SerializationError: the file is broken, or no traced module.
         NotImplementedError: an operation that this version does not know.
+
+    >>> import tempfile
+    >>> import torch
+    >>> from jaxgrad import trace
+    >>> batch = (torch.zeros(4, 3), torch.zeros(4, 1))
+    >>> traced = trace.from_torch(torch.nn.Linear(3, 1), torch.nn.functional.mse_loss, batch)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trace.save(traced, f"{folder}/traced.safetensors")
+    ...     sorted(trace.load(f"{folder}/traced.safetensors").params)
+    ['bias', 'weight']
     """
     arrays, notes = read_arrays(path)
     if "jaxgrad.trace" not in notes:

@@ -29,6 +29,13 @@ class Traced:
         shapes: the graphs, one for each form of a batch.
         loss_fn: ``loss_fn(params, *batch, buffers=buffers, generator=generator) -> loss, aux``, for
             ``train.make_train_step``.
+
+    >>> import torch
+    >>> from jaxgrad import trace
+    >>> batch = (torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64))
+    >>> traced = trace.from_torch(torch.nn.Linear(3, 2), torch.nn.functional.cross_entropy, batch)
+    >>> sorted(traced.params), traced.frozen
+    (['bias', 'weight'], frozenset())
     """
 
     params: Params

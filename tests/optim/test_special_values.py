@@ -80,6 +80,28 @@ def test_torchs_default_dtype(name, kwargs, default):
         assert max(np.abs(other[key] - theirs[key]).max() for key in theirs) > 1e-11, "the other dtype is seen"
 
 
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [
+        ("AdamW", {"lr": np.inf, "weight_decay": 0.0}),
+        ("Adafactor", {"lr": np.inf}),
+        ("Adafactor", {"lr": np.inf, "weight_decay": 0.1}),
+        ("RAdam", {"lr": np.inf, "eps": np.inf, "decoupled_weight_decay": True}),
+        ("NAdam", {"lr": np.inf, "decoupled_weight_decay": True}),
+        ("Muon", {"lr": np.inf, "weight_decay": 0.0}),
+        ("SGD", {"lr": np.inf, "weight_decay": 0.0}),
+    ],
+)
+def test_an_infinite_lr(name, kwargs):
+    """Torch skips a decay of 0, but for Muon: 0 * inf is nan. Adafactor has a lr of its own, which is smaller."""
+    params, grads = harness.start(name), harness.moving_gradients(name, 3)
+    with np.errstate(invalid="ignore"):
+        theirs = harness.torch_run(name, kwargs, params, grads, "float64")
+        ours = harness.jax_run(name, kwargs, params, grads, "float64")
+    for key, value in theirs.items():
+        np.testing.assert_allclose(ours[key], value, rtol=1e-12, err_msg=key)
+
+
 def test_the_numbers_kept_are_torchs_to_the_last_bit():
     leaf = torch.nn.Parameter(torch.ones(1))
     theirs = {name: getattr(torch.optim, name)([leaf]) for name in ("NAdam", "ASGD")}

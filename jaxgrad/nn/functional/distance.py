@@ -29,6 +29,9 @@ def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, k
         eps: added to the difference.
         keepdim: whether the last axis stays with size 1.
 
+    Returns:
+        The common shape without its last axis (of size 1 with ``keepdim``).
+
     Raises:
         RuntimeError: shapes that cannot be broadcast.
 
@@ -63,6 +66,9 @@ def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> 
         x2: the same shape, or one to be broadcast.
         dim: the axis of the vectors.
         eps: least norm.
+
+    Returns:
+        The common shape without the axis ``dim``.
 
     Raises:
         RuntimeError: ``expected common dtype to be floating point, yet common dtype is Long``, or shapes that cannot

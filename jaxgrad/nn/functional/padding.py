@@ -35,6 +35,9 @@ def pad(input: Array, pad: Sizes, mode: str = "constant", value: float | None = 
         mode: 'constant', 'reflect' (the edge itself is not repeated), 'replicate' or 'circular'.
         value: the constant, 0 by default.
 
+    Returns:
+        The input with its last axes longer, or shorter where a pad is negative.
+
     Raises:
         RuntimeError: sizes that do not fit, in torch's words.
         NotImplementedError: a mode or a number of axes that there is not.

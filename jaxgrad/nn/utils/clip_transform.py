@@ -17,7 +17,12 @@ from jaxgrad.nn.utils.clip_grad import clip_grad_norm, clip_grad_value, clip_gra
 
 
 class ClipState(NamedTuple):
-    """What ``clip_by_norm`` has seen."""
+    """What ``clip_by_norm`` has seen.
+
+    >>> tx = clip_by_norm(1.0)
+    >>> tx.update({"w": jnp.array([3.0, 4.0])}, tx.init({}))[1]
+    ClipState(total_norm=Array(5., dtype=float32))
+    """
 
     total_norm: Array  # of the last gradients before they were clipped; shape (), zero before the first
 
@@ -57,6 +62,9 @@ def clip_by_given_norm(max_norm: float) -> optax.GradientTransformationExtraArgs
     Args:
         max_norm: the norm to stay below.
 
+    Returns:
+        An optax transformation whose update takes ``total_norm``.
+
     >>> tx = clip_by_given_norm(1.0)
     >>> grads = {"w": jnp.array([2.5, 5.0])}
     >>> tx.update(grads, tx.init(grads), total_norm=10.0)[0]
@@ -75,6 +83,9 @@ def clip_by_value(clip_value: float) -> optax.GradientTransformation:
 
     Args:
         clip_value: the largest magnitude of an entry.
+
+    Returns:
+        An optax transformation without a state.
 
     >>> tx = clip_by_value(0.5)
     >>> tx.update({"w": jnp.array([-3.0, 0.25])}, tx.init({}))[0]["w"].tolist()

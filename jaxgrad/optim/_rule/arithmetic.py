@@ -10,7 +10,7 @@ left over at the end of a tensor two of its kernels round once more than here: `
 ``rsqrt`` after the root.
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -129,6 +129,11 @@ def decayed(grad: Array, param: Array, weight_decay: Array, *, stored: bool = Fa
     """
     penalized = jnp.where(weight_decay != 0, add(grad, param, weight_decay), grad)
     return penalized if stored else jnp.where(weight_decay == weight_decay, penalized, jnp.nan)
+
+
+def decay_factor(lr: Any, weight_decay: Any) -> Any:
+    """What decoupled weight decay multiplies by, ``1 - lr * weight_decay``; 1 if there is none, whatever the lr."""
+    return jnp.where(weight_decay != 0, 1 - lr * weight_decay, 1.0)
 
 
 def scalar_over(value: Array, a: Array) -> Array:

@@ -7,7 +7,14 @@ from jaxgrad._core.types import Array, PyTree
 
 
 class ParamGroup(NamedTuple):
-    """What changes of one of torch's ``param_groups``, and which parameters it holds."""
+    """What changes of one of torch's ``param_groups``, and which parameters it holds.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxgrad import optim
+    >>> group = optim.SGD(lr=0.5).init({"w": jnp.ones(2)}).param_groups[0]
+    >>> sorted(group.hyperparams), group.params.tolist(), group.scalars["step"].tolist()
+    (['dampening', 'lr', 'momentum', 'weight_decay'], [0], [0])
+    """
 
     hyperparams: dict[str, Any]
     """``{"lr": ..., "betas": (..., ...)}``; read them with ``get_hyperparams``, change them with ``set_hyperparams``.
@@ -33,7 +40,14 @@ class ParamGroup(NamedTuple):
 
 
 class OptimizerState(NamedTuple):
-    """The state of an optimizer, after torch's ``state_dict()``."""
+    """The state of an optimizer, after torch's ``state_dict()``.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxgrad import optim
+    >>> state = optim.Adam().init({"w": jnp.ones(2)})
+    >>> state.state["w"].exp_avg.shape, len(state.param_groups)
+    ((2,), 1)
+    """
 
     state: PyTree
     """The tree of the parameters with one record a parameter: ``state["0.weight"].exp_avg``."""

@@ -35,7 +35,13 @@ from jaxgrad.optim.lr_scheduler.kinds import check_fields
 
 
 class State(NamedTuple):
-    """What a schedule has written into the parameter groups, and what it remembers beside them."""
+    """What a schedule has written into the parameter groups, and what it remembers beside them.
+
+    >>> from jaxgrad.optim.lr_scheduler import StepLR
+    >>> state = StepLR(0.1, step_size=1).init()
+    >>> state.lr, state._replace(lr=(0.5,)).lr
+    ((0.1,), (0.5,))
+    """
 
     lr: tuple[Number, ...]  # param_groups[i]["lr"]; replace it to change the lr from outside, as in torch
     initial_lr: tuple[Number, ...]  # param_groups[i]["initial_lr"]
@@ -58,6 +64,11 @@ class LRScheduler:
     A subclass is a frozen dataclass whose first field ``lr`` stands where torch has the optimizer, followed by torch's
     arguments. It defines ``_get_lr`` (torch's ``get_lr`` for one group), and where they exist ``_closed_form_lr``
     (torch's ``_get_closed_form_lr``) and ``_graph_lr`` (the lr as a function of a traced count).
+
+    >>> from jaxgrad.optim.lr_scheduler import StepLR
+    >>> schedule = StepLR(0.1, step_size=1)
+    >>> isinstance(schedule, LRScheduler), schedule.get_last_lr(schedule.init())
+    (True, 0.1)
     """
 
     lr: Any
@@ -358,6 +369,10 @@ class TabulatedLR(LRScheduler):
         lr: the base lr of the schedule.
         lrs: for every step the lr of each group.
         momentums: for every step the momentum of each group, empty tuples where nothing cycles it.
+
+    >>> from jaxgrad.optim.lr_scheduler import StepLR
+    >>> float(StepLR(1.0, step_size=1, gamma=0.5).tabulate(4)(jnp.array(2)))
+    0.25
     """
 
     lr: Any

@@ -16,6 +16,9 @@ MultiAvgFn = Callable[[list[Array], list[Array], Array], list[Array]]
 def get_swa_avg_fn() -> AvgFn:
     """Mirror of ``torch.optim.swa_utils.get_swa_avg_fn``: the equal average, ``a + (p - a) / (n + 1)``.
 
+    Returns:
+        ``fn(averaged, current, num_averaged)`` of two arrays and a count.
+
     >>> float(get_swa_avg_fn()(jnp.array(1.0), jnp.array(4.0), jnp.array(2)))
     2.0
     """
@@ -31,6 +34,9 @@ def get_ema_avg_fn(decay: float = 0.999) -> AvgFn:
 
     Args:
         decay: in [0, 1].
+
+    Returns:
+        ``fn(averaged, current, num_averaged)`` of two arrays and a count.
 
     Raises:
         ValueError: ``Invalid decay value ... provided. Please provide a value in [0,1] range.``
@@ -51,6 +57,9 @@ def get_swa_multi_avg_fn() -> MultiAvgFn:
     """Mirror of ``torch.optim.swa_utils.get_swa_multi_avg_fn``: the equal average of lists, by ``lerp``.
 
     As in torch the weight ``1 / (n + 1)`` is a float32 when ``n`` is an array, also for float64 parameters.
+
+    Returns:
+        ``fn(averaged, current, num_averaged)`` of two lists and a count.
 
     Raises:
         RuntimeError: for lists of integers, as in torch (``get_swa_avg_fn`` averages them).
@@ -81,6 +90,9 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAvgFn:
 
     Args:
         decay: in [0, 1].
+
+    Returns:
+        ``fn(averaged, current, num_averaged)`` of two lists and a count.
 
     Raises:
         ValueError: ``Invalid decay value ... provided. Please provide a value in [0,1] range.``

@@ -23,15 +23,27 @@ def renamed(module: str, name: str) -> tuple[str, str]:
 
 
 class Device(str):
-    """A ``torch.device`` in a file, as its name: ``"cuda:0"``. Arrays are read to the host wherever they were."""
+    """A ``torch.device`` in a file, as its name: ``"cuda:0"``. Arrays are read to the host wherever they were.
+
+    >>> Device("cuda:0") == "cuda:0"
+    True
+    """
 
 
 class Constant(str):
-    """A constant of torch that has no counterpart here, as its name: a layout, a quantized dtype."""
+    """A constant of torch that has no counterpart here, as its name: a layout, a quantized dtype.
+
+    >>> Constant("torch.sparse_coo")
+    'torch.sparse_coo'
+    """
 
 
 class Size(tuple[int, ...]):
-    """A ``torch.Size`` in a file."""
+    """A ``torch.Size`` in a file.
+
+    >>> Size((2, 3))[0]
+    2
+    """
 
 
 STORAGES: dict[str, np.dtype] = {

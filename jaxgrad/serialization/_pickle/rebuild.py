@@ -31,6 +31,10 @@ class Sparse(NamedTuple):
         parts: (indices, values) of COO; (compressed indices, plain indices, values) of the others.
         size: of the dense tensor.
         is_coalesced: of COO, or None.
+
+    >>> eye = Sparse("torch.sparse_coo", (np.array([[0, 1], [0, 1]]), np.ones(2)), (2, 2))
+    >>> eye.size, eye.parts[1].tolist()
+    ((2, 2), [1.0, 1.0])
     """
 
     layout: str

@@ -36,6 +36,9 @@ def elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
         alpha: minus the limit at minus infinity.
         inplace: must be False, since arrays are values.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         NotImplementedError: ``"elu_cpu" not implemented for 'Long'``.
         ValueError: ``inplace=True``.

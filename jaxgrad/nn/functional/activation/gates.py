@@ -24,6 +24,9 @@ def silu(input: Array, inplace: bool = False) -> Array:
         input: any shape, floating point or complex.
         inplace: must be False, since arrays are values.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         NotImplementedError: ``"silu_cpu" not implemented for 'Long'``.
         ValueError: ``inplace=True``.
@@ -56,6 +59,9 @@ def mish(input: Array, inplace: bool = False) -> Array:
     Args:
         input: any shape, floating point.
         inplace: must be False, since arrays are values.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         NotImplementedError: ``"mish_cpu" not implemented for 'Long'``.
@@ -100,6 +106,9 @@ def hardswish(input: Array, inplace: bool = False) -> Array:
         input: any shape, floating point.
         inplace: must be False, since arrays are values.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         NotImplementedError: ``"hardswish_cpu" not implemented for 'Long'``.
         ValueError: ``inplace=True``.
@@ -135,6 +144,9 @@ def gelu(input: Array, approximate: str = "none") -> Array:
     Args:
         input: any shape, floating point.
         approximate: 'none' or 'tanh'.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         RuntimeError: ``approximate argument must be either none or tanh.``

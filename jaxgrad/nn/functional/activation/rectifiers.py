@@ -23,6 +23,9 @@ def relu(input: Array, inplace: bool = False) -> Array:
         input: any shape, any real dtype.
         inplace: must be False, since arrays are values.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         RuntimeError: ``Boolean inputs not supported for relu``.
         ValueError: ``inplace=True``.
@@ -57,6 +60,9 @@ def threshold(input: Array, threshold: float, value: float, inplace: bool = Fals
         value: what it is replaced by.
         inplace: must be False, since arrays are values.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         NotImplementedError: ``"threshold_cpu" not implemented for 'Bool'``.
         ValueError: ``inplace=True``.
@@ -88,6 +94,9 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace:
         min_val: lower bound.
         max_val: upper bound.
         inplace: must be False, since arrays are values.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         ValueError: ``min_val cannot be greater than max_val``, or ``inplace=True``.
@@ -127,6 +136,9 @@ def relu6(input: Array, inplace: bool = False) -> Array:
         input: any shape, any real dtype but bool.
         inplace: must be False, since arrays are values.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         RuntimeError: ``Bool inputs not supported for hardtanh``.
         ValueError: ``inplace=True``.
@@ -149,6 +161,9 @@ def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False
         input: any shape, floating point.
         negative_slope: the slope for x <= 0.
         inplace: must be False, since arrays are values.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         NotImplementedError: ``"leaky_relu_cpu" not implemented for 'Long'``.
@@ -180,6 +195,9 @@ def prelu(input: Array, weight: Array) -> Array:
     Args:
         input: any shape, floating point; the channels are axis 1.
         weight: one slope for all, (1,) or (), or one a channel, (C,); the dtype of the input.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         RuntimeError: a weight that does not fit, in torch's words.

@@ -20,6 +20,9 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Array:
         input: any shape, floating point.
         lambd: the bound.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         NotImplementedError: ``"hardshrink_cpu" not implemented for 'Long'``.
 
@@ -52,6 +55,9 @@ def softshrink(input: Array, lambd: float = 0.5) -> Array:
         input: any shape, floating point.
         lambd: the bound, not negative.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         RuntimeError: ``lambda must be in range [0, 3.40282e+38] for input dtype Float, but found -1``.
         NotImplementedError: ``"softshrink_check" not implemented for 'Long'``.
@@ -82,6 +88,9 @@ def tanhshrink(input: Array) -> Array:
 
     Args:
         input: any shape, complex too; integers are taken as float32.
+
+    Returns:
+        The same shape; the same dtype, float32 for integers.
 
     Raises:
         RuntimeError: a boolean input.

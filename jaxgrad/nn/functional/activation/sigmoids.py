@@ -20,6 +20,9 @@ def sigmoid(input: Array) -> Array:
     Args:
         input: any shape; integers and booleans are taken as float32.
 
+    Returns:
+        The same shape; the same dtype, float32 for integers.
+
     >>> sigmoid(jnp.array([0.0, 100.0])).tolist()
     [0.5, 1.0]
 
@@ -50,6 +53,9 @@ def tanh(input: Array) -> Array:
 
     Args:
         input: any shape; integers and booleans are taken as float32.
+
+    Returns:
+        The same shape; the same dtype, float32 for integers.
 
     >>> tanh(jnp.array([0.0, 100.0])).tolist()
     [0.0, 1.0]
@@ -84,6 +90,9 @@ def logsigmoid(input: Array) -> Array:
     Args:
         input: any shape, floating point.
 
+    Returns:
+        The same shape and dtype.
+
     Raises:
         NotImplementedError: ``"log_sigmoid_cpu" not implemented for 'Long'``.
 
@@ -113,6 +122,9 @@ def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
         input: any shape, floating point.
         beta: how sharp the bend is.
         threshold: where the function becomes linear.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         NotImplementedError: ``"softplus_cpu" not implemented for 'Long'``.
@@ -149,6 +161,9 @@ def softsign(input: Array) -> Array:
     Args:
         input: any shape, complex too; integers are taken as float32.
 
+    Returns:
+        The same shape; the same dtype, float32 for integers.
+
     Raises:
         NotImplementedError: ``"abs_cpu" not implemented for 'Bool'``.
 
@@ -172,6 +187,9 @@ def hardsigmoid(input: Array, inplace: bool = False) -> Array:
     Args:
         input: any shape, floating point.
         inplace: must be False, since arrays are values.
+
+    Returns:
+        The same shape and dtype.
 
     Raises:
         NotImplementedError: ``"hardsigmoid_cpu" not implemented for 'Long'``.

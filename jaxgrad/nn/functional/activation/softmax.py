@@ -30,6 +30,9 @@ def softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
         dim: the axis that sums to 1; None picks torch's, with torch's warning.
         dtype: computes and returns in this dtype.
 
+    Returns:
+        The shape of the input, in ``dtype`` or the input's.
+
     Raises:
         IndexError: an axis out of range.
         NotImplementedError: ``"softmax_lastdim_kernel_impl" not implemented for 'Long'``; pass ``dtype``.

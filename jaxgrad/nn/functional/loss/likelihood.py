@@ -89,6 +89,9 @@ def gaussian_nll_loss(
         eps: least variance.
         reduction: 'none', 'mean' or 'sum'.
 
+    Returns:
+        A scalar, or the shape of the input with 'none'.
+
     Raises:
         ValueError: ``var has negative entry/entries`` (not seen inside jit), ``var is of incorrect size``, or an
             unknown reduction.

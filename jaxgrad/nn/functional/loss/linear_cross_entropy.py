@@ -38,6 +38,9 @@ def linear_cross_entropy(
         label_smoothing: in [0, 1].
         options: must be None: torch's recipe for computing in chunks of the batch.
 
+    Returns:
+        A scalar, or the shape of the class indices with 'none'.
+
     Raises:
         RuntimeError: shapes that do not fit, in torch's words.
         NotImplementedError: ``options`` are given.

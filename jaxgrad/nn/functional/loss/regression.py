@@ -155,6 +155,9 @@ def huber_loss(
         delta: where the square ends.
         weight: the shape of ``input``; the mean divides by the number of elements all the same.
 
+    Returns:
+        A scalar, or the common shape with 'none'.
+
     Raises:
         RuntimeError: ``huber_loss does not support non-positive values for delta.``
         ValueError: an unknown reduction, or a weight of another shape.

@@ -55,6 +55,9 @@ def adaptive_avg_pool2d(input: Array, output_size: Wanted) -> Array:
         input: (N, C, H, W), or (C, H, W).
         output_size: one number, or one for each axis; None keeps an axis as it is.
 
+    Returns:
+        (N, C, H', W'), or (C, H', W').
+
     >>> adaptive_avg_pool2d(jnp.ones((1, 3, 7, 5)), (1, None)).shape
     (1, 3, 1, 5)
 

@@ -38,6 +38,9 @@ def max_unpool1d(
         padding: of that pool.
         output_size: the output's size where several are possible; with or without batch and channels.
 
+    Returns:
+        (N, C, L'), or (C, L').
+
     Raises:
         ValueError: an ``output_size`` that the pool cannot have had.
         RuntimeError: indices of another shape, or out of range.

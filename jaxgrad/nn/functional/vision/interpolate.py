@@ -124,6 +124,14 @@ def upsample_nearest(
 ) -> Array:
     """Mirror of ``torch.nn.functional.upsample_nearest``, which warns that it is ``interpolate(mode='nearest')``.
 
+    Args:
+        input: (N, C, ...), three to five axes.
+        size: of the output.
+        scale_factor: its ratio to the input's.
+
+    Returns:
+        What ``interpolate`` gives.
+
     >>> import warnings
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore")
@@ -144,6 +152,14 @@ def upsample_bilinear(
     input: Array, size: int | Sizes | None = None, scale_factor: float | Factors | None = None
 ) -> Array:
     """Mirror of ``torch.nn.functional.upsample_bilinear``: bilinear with ``align_corners=True``, and a warning.
+
+    Args:
+        input: (N, C, H, W).
+        size: of the output.
+        scale_factor: its ratio to the input's.
+
+    Returns:
+        What ``interpolate`` gives.
 
     >>> import warnings
     >>> with warnings.catch_warnings():

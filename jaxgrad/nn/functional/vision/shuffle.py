@@ -16,6 +16,9 @@ def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
         input: at least three axes; the third last has C r^2 elements.
         upscale_factor: r.
 
+    Returns:
+        (\*, C, H r, W r) for an input of (\*, C r^2, H, W).
+
     Raises:
         RuntimeError: sizes that do not fit, in torch's words.
 
@@ -51,6 +54,9 @@ def pixel_unshuffle(input: Array, downscale_factor: int) -> Array:
         input: at least three axes, the last two divisible by r.
         downscale_factor: r.
 
+    Returns:
+        (\*, C r^2, H, W) for an input of (\*, C, H r, W r).
+
     Raises:
         RuntimeError: sizes that do not fit, in torch's words.
 
@@ -82,6 +88,9 @@ def channel_shuffle(input: Array, groups: int) -> Array:
     Args:
         input: (N, C, \*), at least three axes.
         groups: g, a divisor of C.
+
+    Returns:
+        The shape and dtype of the input.
 
     Raises:
         RuntimeError: sizes that do not fit, in torch's words.
