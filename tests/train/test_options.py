@@ -7,7 +7,6 @@ that a state holds is compared after every step. Where it says so, the third ste
 import secrets
 from itertools import combinations
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -51,10 +50,10 @@ def data(options, seed):
 class InTorch:
     """The loop, with what it holds in objects."""
 
-    def __init__(self, options, seed):
-        self.options = options
+    def __init__(self, options, seed, dtype="float64"):
+        self.options, self.dtype = options, getattr(torch, dtype)
         torch.manual_seed(seed)
-        self.model = torch.nn.Sequential(*layers(torch.nn)).double()
+        self.model = torch.nn.Sequential(*layers(torch.nn)).to(self.dtype)
         if "frozen" in options:
             self.model[0].requires_grad_(False)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9)
@@ -70,7 +69,7 @@ class InTorch:
         self.optimizer.zero_grad()
         for inputs, targets in micro:
             with torch.autocast("cpu", enabled="autocast" in self.options):
-                loss = torch.nn.functional.mse_loss(self.model(torch.tensor(inputs)), torch.tensor(targets))
+                loss = torch.nn.functional.mse_loss(self.model(self.of(inputs)), self.of(targets))
                 loss = loss / len(micro)
             self.scaler.scale(loss).backward()
             total += loss.item()
@@ -91,6 +90,9 @@ class InTorch:
             self.average.update_parameters(self.model)
         return total, norm
 
+    def of(self, numbers):
+        return torch.tensor(numbers, dtype=self.dtype)
+
     def seen(self):
         """Everything there is to remember, as numbers under names."""
         state = self.optimizer.state_dict()
@@ -107,10 +109,11 @@ class InTorch:
 class InJax:
     """The same as a step and a state."""
 
-    def __init__(self, options, seed):
+    def __init__(self, options, seed, dtype="float64"):
+        self.dtype = dtype
         self.options, self.rngs = options, nn.Rngs(random.manual_seed(seed))
         model = nn.Sequential(*layers(nn, rngs=self.rngs))
-        params, buffers = (func.cast(each, jnp.float64) for each in func.extract(model))
+        params, buffers = (func.cast(each, dtype) for each in func.extract(model))
         self.tx = optim.SGD(0.1, momentum=0.9)
         held = {
             "schedule": optim.lr_scheduler.OneCycleLR(0.1, 0.5, total_steps=20),
@@ -134,7 +137,7 @@ class InJax:
         self.state = train.init_state(params, self.tx, buffers=buffers, generator=self.rngs.generator, **held)
 
     def step(self, micro, rate):
-        x, y = (np.stack(each) for each in zip(*micro, strict=True))
+        x, y = (np.stack(each).astype(self.dtype) for each in zip(*micro, strict=True))
         batch = (x, y) if "accumulate" in self.options else (x[0], y[0])
         self.state, metrics = self.train_step(self.state, batch, lr=rate if "lr" in self.options else None)
         self.skipped = [bool(metrics[name]) for name in ("skipped", "found_inf") if name in metrics]
@@ -200,6 +203,32 @@ def test_each_alone(x64, option):
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)
 def test_in_pairs(x64, pair):
     compare(pair)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("option", [name for name in OPTIONS if name != "autocast"])
+def test_autocast_with_each_in_float32(option):
+    """Where it casts something: no further from float32 than torch's, in the norm of all that the model is."""
+    seed = secrets.randbelow(2**31)
+    x, y = data((), seed)
+    runs = [
+        InTorch((option,), seed, "float32"),
+        InTorch((option, "autocast"), seed, "float32"),
+        InJax((option, "autocast"), seed, "float32"),
+    ]
+    for i in range(STEPS):
+        micro = [(x[i, k], y[i, k]) for k in range(MICRO if option == "accumulate" else 1)]
+        for run in runs:
+            run.step(micro, RATES[i])
+    exact, theirs, ours = (
+        {name: value for name, value in run.seen().items() if name.startswith(("model", "average"))} for run in runs
+    )
+    far = {name: np.linalg.norm(theirs[name] - exact[name]) for name in exact}
+    assert sum(far.values()) > 0
+    ratio = sum(np.linalg.norm(ours[name] - exact[name]) for name in exact) / sum(far.values())
+    apart = sum(np.linalg.norm(ours[name] - theirs[name]) for name in exact) / sum(far.values())
+    assert ratio < 1.5 and apart < 1.5, (seed, ratio, apart)
+    assert all(value.dtype == np.float32 for name, value in ours.items() if not name.endswith(("tracked", "averaged")))
 
 
 def test_a_pair_of_the_moment(x64):

@@ -8,6 +8,7 @@ import pytest
 
 from jaxgrad import func, nn, optim, random, train
 from jaxgrad.nn import functional as F
+from jaxgrad.utils.data import DataLoader, TensorDataset
 
 
 def model_and_batches(steps=4, seed=0):
@@ -52,6 +53,26 @@ def test_epoch_is_compiled_once_and_equals_the_steps():
         np.testing.assert_allclose(scanned.params[name], value, rtol=2e-5, atol=1e-7)
     epoch(scanned, (x, y))
     assert epoch._cache_size() == 1
+
+
+def test_an_epoch_over_a_data_set_on_the_device_takes_torchs_order():
+    """The rows of a loader of numbers are those of a loader of examples, and the stream goes on as it does."""
+    tx, generator = optim.SGD(0.1), random.manual_seed(3)
+    model, x, y = model_and_batches()
+    x, y = x.reshape(-1, 6), y.reshape(-1)
+    params, _ = func.extract(model)
+    step = train.make_train_step(train.supervised(model, F.cross_entropy), tx)
+    state = train.init_state(params, tx, generator=generator)
+    batches, state = DataLoader(TensorDataset(np.asarray(x), np.asarray(y)), 8, shuffle=True).epoch(state)
+    for batch in batches:
+        state, _ = step(state, tuple(batch))
+    scanned = train.init_state(params, tx, generator=generator)
+    order, scanned = DataLoader(range(len(x)), 8, shuffle=True).epoch(scanned)
+    scanned, metrics = train.make_epoch(step, indexed=True)(scanned, ((x, y), np.stack(list(order))))
+    assert metrics["loss"].shape == (4,)
+    for name, value in state.params.items():
+        np.testing.assert_allclose(scanned.params[name], value, rtol=2e-5, atol=1e-7)
+    np.testing.assert_array_equal(scanned.generator.get_state(), state.generator.get_state())
 
 
 def test_state_is_taken_over_and_what_the_caller_holds_is_not():
