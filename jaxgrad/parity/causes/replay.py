@@ -12,8 +12,13 @@ import numpy as np
 
 from jaxgrad.parity.causes.context import Context, Tensors, wide
 from jaxgrad.parity.causes.rule import Prediction
-from jaxgrad.parity.causes.update import UPDATES, State
+from jaxgrad.parity.causes.update import UPDATES as FIRST
+from jaxgrad.parity.causes.update import State
+from jaxgrad.parity.causes.update_others import OTHERS
 from jaxgrad.parity.record.model import PHASES, optimizer_name, split_optimizer_name
+
+UPDATES = {**FIRST, **OTHERS}
+"""By the name of torch's optimizer."""
 
 AT_MOST = 200_000
 """So many numbers are replayed, the tensor that differs first; more would show the same."""

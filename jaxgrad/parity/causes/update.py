@@ -21,7 +21,7 @@ def adam(p: Array, g: Array, state: State, t: int, h: Options) -> tuple[Array, S
     """Adam and AdamW. Switches: ``decay`` (l2, decoupled, without lr, none), ``bias_correction`` (double, float32,
     none), ``eps_place`` (outside, inside, before correction), ``max_order`` (before, after correction)."""
     lr, (beta1, beta2), eps = h["lr"], h["betas"], h["eps"]
-    p, g = _decayed(p, g, h, default="l2")
+    p, g = decayed(p, g, h, default="l2")
     m = beta1 * state.get("exp_avg", 0.0) + (1 - beta1) * g
     v = beta2 * state.get("exp_avg_sq", 0.0) + (1 - beta2) * g * g
     state = {"step": t, "exp_avg": m, "exp_avg_sq": v} | {k: x for k, x in state.items() if k.startswith("max")}
@@ -51,7 +51,8 @@ def _corrections(beta1: float, beta2: float, t: int, how: str) -> tuple[float, f
     return 1 - beta1**t, 1 - beta2**t
 
 
-def _decayed(p: Array, g: Array, h: Options, default: str) -> tuple[Array, Array]:
+def decayed(p: Array, g: Array, h: Options, default: str) -> tuple[Array, Array]:
+    """Parameter and gradient with the weight decay in one of them, by the switch ``decay``; and ``maximize``."""
     rate = h.get("weight_decay", 0.0)
     how = h.get("decay", "decoupled" if h.get("decoupled_weight_decay") else default)
     g = -g if h.get("maximize") else g
@@ -66,7 +67,7 @@ def sgd(p: Array, g: Array, state: State, t: int, h: Options) -> tuple[Array, St
     """SGD. Switches: ``decay``; ``convention`` of the momentum (torch, lr inside, average), ``first`` (undampened,
     dampened)."""
     lr, momentum, dampening = h["lr"], h.get("momentum", 0.0), h.get("dampening", 0.0)
-    p, g = _decayed(p, g, h, default="l2")
+    p, g = decayed(p, g, h, default="l2")
     if momentum == 0:
         return p - lr * g, {}
     convention = h.get("convention", "torch")
@@ -90,7 +91,7 @@ def rmsprop(p: Array, g: Array, state: State, t: int, h: Options) -> tuple[Array
     """RMSprop. Switches: ``decay``, ``eps_place`` (outside, inside), ``convention`` (torch, lr inside),
     ``bias_correction`` (none, double), ``initial`` of the mean square."""
     lr, alpha, eps, momentum = h["lr"], h["alpha"], h["eps"], h.get("momentum", 0.0)
-    p, g = _decayed(p, g, h, default="l2")
+    p, g = decayed(p, g, h, default="l2")
     v = alpha * state.get("square_avg", h.get("initial", 0.0)) + (1 - alpha) * g * g
     new: State = {"step": t, "square_avg": v}
     if h.get("centered"):
@@ -108,7 +109,7 @@ def rmsprop(p: Array, g: Array, state: State, t: int, h: Options) -> tuple[Array
 
 def adagrad(p: Array, g: Array, state: State, t: int, h: Options) -> tuple[Array, State]:
     """Adagrad. Switches: ``decay``, ``eps_place`` (outside, inside)."""
-    p, g = _decayed(p, g, h, default="l2")
+    p, g = decayed(p, g, h, default="l2")
     total = state.get("sum", h.get("initial_accumulator_value", 0.0)) + g * g
     eps = h.get("eps", 1e-10)
     root = np.sqrt(total + eps) if h.get("eps_place") == "inside" else np.sqrt(total) + eps

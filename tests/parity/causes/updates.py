@@ -12,6 +12,7 @@ import torch
 from jaxgrad.parity.causes import Context
 from jaxgrad.parity.record.model import Recording, StepRecord
 from jaxgrad.parity.report.parts import Divergence
+from jaxgrad.parity.sides.torch_doubles import default_dtype
 
 SHAPES = {"fc.weight": (5, 4), "fc.bias": (5,), "norm.weight": (4,)}
 
@@ -59,6 +60,11 @@ def cast(tree: Any, dtype: Any) -> Any:
 
 
 def torch_run(case: Planted, dtype: Any, seed: int = 0, steps: int = 4) -> Recording:
+    with default_dtype(getattr(torch, np.dtype(dtype).name)):  # of NAdam's product of momenta
+        return _torch_run(case, dtype, seed, steps)
+
+
+def _torch_run(case: Planted, dtype: Any, seed: int, steps: int) -> Recording:
     params = {n: torch.nn.Parameter(torch.tensor(v)) for n, v in cast(start(seed), dtype).items()}
     optimizer = getattr(torch.optim, case.optimizer)(params.values(), **case.options)
     initial = {"params": {n: p.detach().numpy().copy() for n, p in params.items()}}

@@ -47,6 +47,7 @@ from jaxgrad.parity.causes.rules.momentum_convention import (
     lr_inside_momentum,
     momentum_average,
 )
+from jaxgrad.parity.causes.rules.nadam_schedule import nadam_schedule
 from jaxgrad.parity.causes.rules.norm_layer import norm_by_running_statistics, norm_eps, norm_variance
 from jaxgrad.parity.causes.rules.output_factor import output_factor
 from jaxgrad.parity.causes.rules.running_statistics import (
@@ -148,6 +149,7 @@ RULES: tuple[Rule, ...] = (
     lr_inside_momentum,
     momentum_average,
     amsgrad_order,
+    nadam_schedule,
     accumulator_starts_elsewhere,
     *ANOTHER_CONSTANT,
     constant_factor,

@@ -20,6 +20,8 @@ OPTIONS: Mapping[str, tuple[Sequence[float], str]] = {
     "momentum": (BELOW_ONE, "the momentum"),
     "dampening": (BELOW_ONE, "the dampening"),
     "alpha": (BELOW_ONE, "alpha (the decay of the mean square)"),
+    "rho": (BELOW_ONE, "rho (the decay of the mean squares)"),
+    "momentum_decay": (SMALL, "momentum_decay"),
     "eps": (SMALL, "eps"),
     "lr_decay": (SMALL, "lr_decay"),
     "initial_accumulator_value": (SMALL, "the initial accumulator"),

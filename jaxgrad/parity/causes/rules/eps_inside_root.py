@@ -11,6 +11,9 @@ from jaxgrad.parity.causes.rule import Prediction, rule
 def eps_inside_root(context: Context) -> Iterator[Prediction]:
     """``sqrt(v + eps)``; or eps added before the bias correction ("eps hat")."""
     yield from predicted(context, switched(eps_place="inside"), eps="inside the root")
+    if context.optimizer == "RAdam":
+        sentence = "eps is added behind the bias correction, where RAdam adds it before"
+        yield from predicted(context, switched(eps_place="behind"), sentence=sentence, eps="behind the correction")
     yield from predicted(
         context,
         switched(eps_place="before correction"),
