@@ -38,7 +38,9 @@ def pack(state: PyTree, meta: Mapping[str, Any] | None, *, spread: bool = False)
     """
     if is_traced(state):
         raise TypeError(explain("a traced state has no numbers to write", remedy="save it outside of jit"))
-    arrays, plain, forms = {}, {}, {}
+    arrays: dict[str, Any] = {}
+    plain: dict[str, list[str]] = {}
+    forms: dict[str, str] = {}
     for name, leaf in named(state).items():
         if type(leaf) in _NUMBERS:
             plain[name] = _told(leaf)

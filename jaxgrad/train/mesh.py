@@ -16,10 +16,8 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.replicas import AXES, SPLIT
 from jaxgrad.random import Generator
-
-SPLIT = "fsdp"
-AXES = ("data", SPLIT)
 
 
 def replicas_of(mesh: Any) -> Mesh:

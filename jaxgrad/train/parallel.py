@@ -5,7 +5,7 @@ Torch's ``DistributedDataParallel``, written down. With N replicas, each with it
 .. math:: g = \\frac{1}{N} \\sum_r \\nabla_\\theta\\, L(\\theta, B_r)
 
 - A replica sees its rows alone. ``nn.BatchNorm`` takes their statistics, and the buffers that go on are replica 0's,
-  as torch broadcasts them before every forward; ``nn.SyncBatchNorm(process_group=mesh.axis_names)`` takes all rows'.
+  as torch broadcasts them before every forward; ``nn.SyncBatchNorm`` takes all rows'.
 - With "data" the replicas talk once a step: with accumulation each adds up its micro-batches first (``no_sync()``).
 - Where parameters are split ("fsdp"), a replica gathers them for its forward and backward; the derivative of gathering
   is to add up and scatter, so that each is left with its share of the mean and no other.
@@ -20,12 +20,13 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgrad._core.errors import explain, quoted
+from jaxgrad._core.replicas import SPLIT
 from jaxgrad._core.trees import key_order, with_key_order
 from jaxgrad._core.types import Array, Batch, Buffers, Params
 from jaxgrad.func import Aux
 from jaxgrad.train.gradient import Computed
 from jaxgrad.train.loss import Loss
-from jaxgrad.train.mesh import SPLIT, is_per_replica, row_spec, split_axis, split_spec
+from jaxgrad.train.mesh import is_per_replica, row_spec, split_axis, split_spec
 from jaxgrad.train.sharding import shardings
 from jaxgrad.train.state import TrainState
 

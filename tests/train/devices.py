@@ -64,7 +64,7 @@ def run(axes, clip=None, streams=False, accumulate=1, sync=False, optimizer_name
     rngs = nn.Rngs(random.manual_seed(0))
     model = nn.Sequential(*layers(nn, rngs=rngs))
     if sync:
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model, tuple(axes))
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     params, buffers = func.extract(model)
     params, buffers = func.cast((params, buffers), jnp.float64)
     tx = optimizer(optim, optimizer_name)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxgrad._core.replicas import bound_axes
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
 from jaxgrad.nn.functional.normalization.batch_norm import by_channel, check_more_than_one_value
@@ -171,25 +172,26 @@ class BatchNorm3d(_BatchNorm):
 class SyncBatchNorm(_BatchNorm):
     """Mirror of ``torch.nn.SyncBatchNorm``: batch normalisation with the statistics of the batch on all devices.
 
-    Inside ``jax.shard_map`` (or ``jax.vmap(..., axis_name=)``) name the mesh's axis over which the batch is split as
-    ``process_group``: sums then run over it, in the backward pass too. Under plain ``jit`` with sharded arrays no name
-    is needed, since there an array is the whole batch: :class:`BatchNorm1d` and its kin are already synchronous.
+    In a train step with ``mesh=`` the statistics are those of all replicas' rows, and so are their sums in the backward
+    pass. Inside a ``jax.shard_map`` (or ``jax.vmap(..., axis_name=)``) of one's own, name the axis over which the batch
+    is split as ``process_group``. Under plain ``jit`` with sharded arrays there is nothing to name, since there an
+    array is the whole batch: :class:`BatchNorm1d` and its kin are already synchronous.
 
     Args:
-        process_group: the name of a mesh's axis, or a tuple of names; None for no other device. Torch's is a group
-            of processes, by default all of them.
+        process_group: the name of a mesh's axis, or a tuple of names; None for the axes "data" and "fsdp" where there
+            are such, else for no other device. Torch's is a group of processes, by default all of them.
 
     The other arguments are those of :class:`BatchNorm1d`.
 
     Raises:
-        ValueError: less than two axes, no channels, or (without ``process_group``) one value per channel.
+        ValueError: less than two axes, no channels, or (without other devices) one value per channel.
 
     >>> from jaxgrad import func, nn
-    >>> model = nn.SyncBatchNorm(1, process_group="data")
+    >>> model = nn.SyncBatchNorm(1, process_group="rows")
     >>> state = func.extract(model)
     >>> call = lambda x: func.functional_call(model, state, x, training=True, has_aux=True)[0]
     >>> shards = jnp.array([[[1.0]], [[3.0]]])
-    >>> jax.vmap(call, axis_name="data")(shards).round(2).ravel().tolist()
+    >>> jax.vmap(call, axis_name="rows")(shards).round(2).ravel().tolist()
     [-1.0, 1.0]
 
     Source: torch/nn/modules/batchnorm.py.
@@ -218,17 +220,18 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
         if input.shape[1] == 0:
             raise ValueError("SyncBatchNorm number of input channels should be non-zero")
-        training = (self.track_running_stats or self.process_group is not None) and self.training
-        if training and self.process_group is None:
+        group = (bound_axes() or None) if self.process_group is None else self.process_group
+        training = (self.track_running_stats or group is not None) and self.training
+        if training and group is None:
             check_more_than_one_value(input.shape)
-        return self.normalize(input, training=training, axis_name=self.process_group if training else None)
+        return self.normalize(input, training=training, axis_name=group if training else None)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: nnx.Module, process_group: Any = None) -> Any:
         """A copy of a model in which every BatchNorm is synchronous; parameters are shared, the given one is unchanged.
 
         >>> from jaxgrad import nn
-        >>> nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm2d(3)), "data")
+        >>> nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm2d(3)))
         Sequential(
           (0): SyncBatchNorm(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
         )
