@@ -206,6 +206,11 @@ def test_sentences():
         train.shard(state.replace(generator=streams), MESH)
     with pytest.raises(ValueError, match=r"every replica has a stream"):
         train.per_replica([])
+    several = train.per_replica([random.manual_seed(0)] * 2)
+    with pytest.raises(ValueError, match=r"(?s)draws from one stream.*2 of them.*a stream of its own"):
+        DataLoader(range(4)).epoch(several)
+    batches, _ = DataLoader(range(4), generator=random.manual_seed(0)).epoch(several, after=None)
+    assert len(list(batches)) == 4
     with pytest.raises(TypeError, match=r"come from a DistributedSampler"):
         train.ReplicaBatches(range(4), 2)
     with pytest.raises(ValueError, match=r"numbers of replicas"):

@@ -2,6 +2,8 @@
 
 from typing import Any, TypeVar
 
+import numpy as np
+
 from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator
 
@@ -29,6 +31,23 @@ def generator_of(carrier: Any) -> Generator:
             remedy="random.manual_seed(seed), or train.init_state(params, tx, generator=random.manual_seed(seed))",
         )
     )
+
+
+def check_one_stream(generator: Generator) -> None:
+    """Raise unless this is a single stream.
+
+    Raises:
+        ValueError: several, side by side: each process of torch's would draw from its own.
+    """
+    if np.ndim(generator.position):
+        raise ValueError(
+            explain(
+                "a DataLoader draws from one stream",
+                got=f"{np.shape(generator.position)[0]} of them, side by side",
+                remedy="a stream of its own: DataLoader(..., generator=random.manual_seed(seed)), and "
+                "loader.epoch(state, after=batches)",
+            )
+        )
 
 
 def carry(carrier: T, generator: Generator) -> T:

@@ -21,7 +21,7 @@ from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator, from_state
 from jaxgrad.utils.data import checks, draws
 from jaxgrad.utils.data.batch_sampler import BatchSampler, Slices, at_epoch
-from jaxgrad.utils.data.carrier import T, carry, generator_of
+from jaxgrad.utils.data.carrier import T, carry, check_one_stream, generator_of
 from jaxgrad.utils.data.collate import default_collate, default_convert
 from jaxgrad.utils.data.dataset import is_stream
 from jaxgrad.utils.data.epoch import Epoch, Opened, check_state
@@ -222,6 +222,7 @@ class DataLoader:
         if after is not None and self.persistent_workers:
             base_seed = after.base_seed
         else:
+            check_one_stream(streams[self._loader_stream])
             base_seed, streams[self._loader_stream] = draws.seed(streams[self._loader_stream])
         opened = Opened(self, base_seed, tuple(streams[1:]), workers, begun)
         if self.num_workers:
