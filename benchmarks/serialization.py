@@ -61,7 +61,7 @@ def measure(title: str, state: dict[str, torch.Tensor], folder: str, rounds: int
     print(f"{title}: {os.path.getsize(path) / 1e6:.1f} MB")
     for name, (ours, theirs) in candidates(path, state).items():
         ours(), theirs()
-        pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+        pairs = [(seconds(ours), seconds(theirs)) for _ in range(max(rounds, 2))]
         ratios = statistics.quantiles([one / two for one, two in pairs], n=4)
         best = [min(column) * 1e3 for column in zip(*pairs, strict=True)]
         print(

@@ -5,6 +5,11 @@
 - ``state_dict``, ``load_state_dict``: torch's methods of a module, as functions
 - ``save``, ``load``: a whole training state in one file
 - ``read_safetensors``, ``write_safetensors``: the safetensors format, also in several files with an index
+
+Which is for what: ``load_torch`` and ``save_torch`` where the file is shared with torch; ``save`` and ``load`` for a
+state that is kept or sent as one file, written while the caller waits, from one process; ``train.Checkpoints`` (orbax)
+for a run that may be killed, which writes beside the run, keeps the last ones, and takes arrays that lie on several
+processes. All three give back the same numbers, bit for bit.
 """
 
 from jaxgrad.serialization._pickle.names import Constant, Device, Size

@@ -4,13 +4,14 @@ In float64, against the same hundred steps without a file between: equal to 1e-1
 """
 
 import contextlib
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from jax.experimental.sparse import BCOO
 
 from jaxgrad import optim
 from tests.serialization.files import our_bytes, read, to_torch, torch_bytes
@@ -179,3 +180,52 @@ def test_lbfgs_goes_on_in_the_other_library():
         other = torch.optim.LBFGS([again], lr=0.1, max_iter=2)
         other.load_state_dict(back["optimizer"])
         close({"w": steps(other, again)}, {"w": steps(optimizer, w)}, {"w": later})
+
+
+def sparse_grads():
+    """For every step the rows that a gradient names, some of them twice, and their values."""
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, 6, (2 * STEPS, 3))
+    return [(each, rng.standard_normal((3, 4))) for each in rows]
+
+
+def sparse_steps_of_torch(optimizer, leaf, grads):
+    for rows, values in grads:
+        leaf.grad = torch.sparse_coo_tensor(rows[None], torch.tensor(values), (6, 4), check_invariants=True)
+        optimizer.step()
+    return leaf.detach().numpy().copy()
+
+
+@partial(jax.jit, static_argnums=0)
+def sparse_steps(tx, params, state, grads):
+    def one(carry, grad):
+        rows, values = grad
+        return optim.step(tx, carry[0], {"w": BCOO((values, rows[:, None]), shape=(6, 4))}, carry[1]), None
+
+    return jax.lax.scan(one, (params, state), tuple(map(jnp.stack, zip(*grads, strict=True))))[0]
+
+
+def test_sparse_adam_goes_on_in_the_other_library():
+    """The moments of rows that no gradient has named yet are in the file too, and the steps after it are torch's."""
+    start, grads = np.random.default_rng(3).standard_normal((6, 4)), sparse_grads()
+    before, after = grads[:STEPS], grads[STEPS:]
+    with double():
+        leaf = torch.nn.Parameter(torch.tensor(start))
+        optimizer = torch.optim.SparseAdam([leaf], lr=0.1)
+        halfway = sparse_steps_of_torch(optimizer, leaf, before)
+        saved = torch_bytes({"w": leaf, "optimizer": optimizer.state_dict()})
+        end = {"w": sparse_steps_of_torch(optimizer, leaf, after)}
+
+        file, tx = read(saved), optim.SparseAdam(lr=0.5)  # the file's lr counts
+        params = {"w": jnp.asarray(file["w"])}
+        ours, _ = sparse_steps(tx, params, optim.load_state_dict(tx, params, file["optimizer"]), after)
+        close(ours, end, {"w": halfway})
+
+        tx = optim.SparseAdam(lr=0.1)
+        params = {"w": jnp.asarray(start)}
+        params, state = sparse_steps(tx, params, tx.init(params), before)
+        file = to_torch(our_bytes({"w": params["w"], "optimizer": optim.state_dict(tx, params, state)}))
+        leaf = torch.nn.Parameter(file["w"].clone())
+        optimizer = torch.optim.SparseAdam([leaf], lr=0.5)
+        optimizer.load_state_dict(file["optimizer"])
+        close({"w": sparse_steps_of_torch(optimizer, leaf, after)}, end, {"w": halfway})
