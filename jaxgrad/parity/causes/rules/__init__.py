@@ -23,6 +23,7 @@ from jaxgrad.parity.causes.rules.decay import (
     decoupled_for_l2_decay,
     l2_for_decoupled_decay,
 )
+from jaxgrad.parity.causes.rules.decay_clipped import decay_clipped
 from jaxgrad.parity.causes.rules.decay_in_gradient import penalty_in_loss
 from jaxgrad.parity.causes.rules.dropout import another_dropout_rate, another_mask, dropout_off, dropout_scale
 from jaxgrad.parity.causes.rules.embedding import embedding_scaled
@@ -58,6 +59,7 @@ from jaxgrad.parity.causes.rules.running_statistics import (
     stale_buffer,
 )
 from jaxgrad.parity.causes.rules.sampling import align_corners, count_include_pad
+from jaxgrad.parity.causes.rules.schedule_length import schedule_length
 from jaxgrad.parity.causes.rules.schedule_shift import (
     lr_factor,
     schedule_early,
@@ -127,11 +129,13 @@ RULES: tuple[Rule, ...] = (
     clip_another_norm,
     clip_always,
     clip_another_limit,
+    decay_clipped,
     # the learning rate
     schedule_late,
     schedule_early,
     schedule_starts_at_zero,
     schedule_missing,
+    schedule_length,
     lr_factor,
     # the optimizer
     eps_inside_root,

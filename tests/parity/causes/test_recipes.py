@@ -1,0 +1,59 @@
+"""Causes that the port of a whole recipe met: a cosine of another length, a decay that is clipped."""
+
+import numpy as np
+import pytest
+
+from tests.parity.causes.test_recordings import explained
+
+BASE = 0.05
+
+
+def cosine(length, steps=4, wrong=0.0):
+    return [{"lr": {"lr": np.asarray(BASE * (1 + np.cos(np.pi * t / length)) / 2 + wrong * t)}} for t in range(steps)]
+
+
+META = {"scheduler": "CosineAnnealingLR"}
+
+
+@pytest.mark.parametrize("length", [11, 13, 3, 120])
+def test_a_cosine_of_another_length(length):
+    cause = explained(cosine(12), cosine(length), "lr", "lr", META, step=1)
+    assert (cause.name, cause.parameters) == ("schedule_length", {"T_max": length, "expected": 12})
+    assert cause.sentence == f"the cosine is {length} steps long instead of 12" and cause.remaining < 1e-9
+
+
+def test_what_is_no_cosine_is_not_called_one():
+    cause = explained(cosine(12), cosine(11, wrong=1e-5), "lr", "lr", META, step=1)
+    assert cause is None or cause.name != "schedule_length"
+    cause = explained(cosine(12), cosine(11), "lr", "lr", {"scheduler": "StepLR"}, step=1)
+    assert cause is None or cause.name != "schedule_length"
+
+
+def recipe(how, eps):
+    """Two steps of SGD with momentum, decay and clip; what the optimizer remembers."""
+    rng = np.random.default_rng(0)
+    decay, limit, lr = 0.1, 0.5, 0.1
+    p, buffers, found = {"w": rng.normal(size=(3, 4)), "b": rng.normal(size=3)}, {}, []
+    start = dict(p)
+    for _ in range(2):
+        g = {name: rng.normal(size=value.shape) for name, value in p.items()}
+        joined = {name: g[name] + (decay * p[name] if how == "clipped" else 0) for name in g}
+        factor = min(1.0, limit / (np.sqrt(sum((each**2).sum() for each in joined.values())) + eps))
+        u = {name: joined[name] * factor + (0 if how == "clipped" else decay * p[name]) for name in g}
+        buffers = {name: u[name] + (0.9 * buffers[name] if buffers else 0) for name in g}
+        p = {name: p[name] - lr * buffers[name] for name in g}
+        state = {f"momentum_buffer['{name}']": value for name, value in buffers.items()}
+        found.append({"grads": g, "lr": {"lr": np.asarray(lr)}, "optimizer": state, "params": dict(p)})
+    return start, found
+
+
+@pytest.mark.parametrize("eps", [1e-6, 0.0])
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_decay_that_is_clipped(eps, step):
+    start, right = recipe("after", 1e-6)
+    wrong = [*right[:step], recipe("clipped", eps)[1][step]] if step == 0 else recipe("clipped", eps)[1]
+    group = {"params": ["w", "b"], "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
+    meta = {"optimizer": {"class": "SGD", "groups": [group]}, "clip": 0.5}
+    cause = explained(right, wrong, "optimizer", "momentum_buffer['w']", meta, {"params": start}, step=0)
+    assert (cause.name, cause.parameters) == ("decay_clipped", {"eps": eps})
+    assert cause.remaining < 1e-12 and ("1e-6" in cause.sentence) == (eps == 0.0)
