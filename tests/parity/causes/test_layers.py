@@ -1,5 +1,7 @@
 """Modules computed once more are torch's; and what only a changed call of torch's tells."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -62,16 +64,71 @@ class Attention(nn.Module):
         return self.out(F.gelu(x, approximate=self.wrong.get("gelu", "none"))).mean(1)
 
 
-class Gates(nn.Module):
-    """The last output of a GRU."""
-
-    def __init__(self):
-        super().__init__()
-        self.gru = nn.GRU(8, 3, batch_first=True)
+class BeforeGRU(nn.GRU):
+    """The reset gate in front of the product."""
 
     def forward(self, x):
-        return self.gru(x)[0][:, -1]
+        h, outs = torch.zeros(x.shape[0], self.hidden_size, dtype=x.dtype), []
+        w, u, b, c = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
+        n = self.hidden_size
+        for now in x.unbind(1):
+            r, z = torch.sigmoid(now @ w[: 2 * n].T + b[: 2 * n] + h @ u[: 2 * n].T + c[: 2 * n]).chunk(2, -1)
+            new = torch.tanh(now @ w[2 * n :].T + b[2 * n :] + (r * h) @ u[2 * n :].T + c[2 * n :])
+            h = (1 - z) * new + z * h
+            outs.append(h)
+        return torch.stack(outs, 1), h[None]
 
+
+class ForgetLSTM(nn.LSTM):
+    """One added to the forget gate."""
+
+    def forward(self, x):
+        h = c = torch.zeros(x.shape[0], self.hidden_size, dtype=x.dtype)
+        outs = []
+        for now in x.unbind(1):
+            gates = F.linear(now, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
+            i, f, g, o = gates.chunk(4, -1)
+            c = torch.sigmoid(f + 1) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outs.append(h)
+        return torch.stack(outs, 1), (h[None], c[None])
+
+
+class UnbiasedNorm(nn.LayerNorm):
+    """By the unbiased variance."""
+
+    def forward(self, x):
+        centred = x - x.mean(-1, keepdim=True)
+        return centred / torch.sqrt(x.var(-1, keepdim=True) + self.eps) * self.weight + self.bias
+
+
+class SameConv(nn.Conv2d):
+    """Padded behind only."""
+
+    def forward(self, x):
+        return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias, self.stride)
+
+
+class Around(nn.Module):
+    """One module and a linear layer."""
+
+    def __init__(self, kind=None, of=None):
+        super().__init__()
+        cls, args, options, size = BODIES[of]
+        self.body = (kind or cls)(*args, **options)
+        self.out = nn.Linear(size, 3)
+
+    def forward(self, x):
+        y = self.body(x.reshape(x.shape[0], 1, 5, 8)[..., :4, :] if isinstance(self.body, nn.Conv2d) else x)
+        return self.out((y[0] if isinstance(y, tuple) else y).flatten(1))
+
+
+BODIES = {
+    "gru": (nn.GRU, (8, 3), {"batch_first": True}, 15),
+    "lstm": (nn.LSTM, (8, 3), {"batch_first": True}, 15),
+    "norm": (nn.LayerNorm, (8,), {}, 40),
+    "conv": (nn.Conv2d, (1, 2, 3), {"stride": 2, "padding": 1}, 16),
+}
 
 WEIGHT = torch.tensor([0.2, 1.0, 3.0])
 
@@ -84,6 +141,14 @@ def over_examples(out, y):
     return F.cross_entropy(out, y, WEIGHT.to(out.dtype), reduction="none").mean()
 
 
+def some_ignored(out, y):
+    return F.cross_entropy(out, y, ignore_index=0)
+
+
+def all_counted(out, y):
+    return F.cross_entropy(out, y, ignore_index=0, reduction="sum") / len(y)
+
+
 PAIRS = [
     (Attention, {"scale": 1.0}, F.cross_entropy, F.cross_entropy, "attention_scale_missing"),
     (Attention, {"is_causal": False}, F.cross_entropy, F.cross_entropy, "attention_mask_missing"),
@@ -91,7 +156,12 @@ PAIRS = [
     (Attention, {}, weighted, F.cross_entropy, "class_weights"),
     (Attention, {}, weighted, over_examples, "class_weights"),
     (Attention, {}, F.cross_entropy, F.cross_entropy, None),
-    (Gates, {}, F.cross_entropy, F.cross_entropy, None),
+    (partial(Around, of="gru"), {"kind": BeforeGRU}, F.cross_entropy, F.cross_entropy, "reset_before_product"),
+    (partial(Around, of="lstm"), {"kind": ForgetLSTM}, F.cross_entropy, F.cross_entropy, "forget_bias"),
+    (partial(Around, of="norm"), {"kind": UnbiasedNorm}, F.cross_entropy, F.cross_entropy, "norm_variance"),
+    (partial(Around, of="conv"), {"kind": SameConv}, F.cross_entropy, F.cross_entropy, "padding_same"),
+    (partial(Around, of="gru"), {}, some_ignored, all_counted, "ignored_targets_counted"),
+    (partial(Around, of="gru"), {}, F.cross_entropy, F.cross_entropy, None),
 ]
 
 

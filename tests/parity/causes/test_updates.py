@@ -11,6 +11,8 @@ from jaxgrad.parity.report.parts import Divergence
 from tests.parity.causes.updates import Planted, context_of, torch_run
 
 ADAM = {"lr": 1e-3}
+ADAGRAD = {"lr": 0.1, "lr_decay": 0.1, "eps": 1e-30}
+DAMPENED = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5}
 RADAM = {"lr": 1e-2, "betas": (0.9, 0.9), "eps": 0.1}
 LRS = (0.1, 0.1, 0.05, 0.05)
 
@@ -36,15 +38,31 @@ def clip_by_tensor_norm(limit):
     return optax.GradientTransformation(lambda params: (), update)
 
 
-def adam_uncorrected(lr):
+def dampened(lr, momentum, dampening):
     def init(params):
-        zeros = {n: 0.0 * p for n, p in params.items()}
-        return zeros, zeros
+        return None
 
     def update(updates, state, params=None):
+        scale = 1 - dampening
+        state = updates if state is None else {n: momentum * state[n] + scale * g for n, g in updates.items()}
+        return {n: -lr * b for n, b in state.items()}, state
+
+    return optax.GradientTransformation(init, update)
+
+
+def adam_by_hand(lr, kind=None):
+    """Without bias corrections, or with those that a dtype has."""
+
+    def init(params):
+        zeros = {n: 0.0 * p for n, p in params.items()}
+        return zeros, zeros, 0
+
+    def update(updates, state, params=None):
+        t = state[2] + 1
+        c1, c2 = (1, 1) if kind is None else (float(1 - kind(beta) ** kind(t)) for beta in (0.9, 0.999))
         m = {n: 0.9 * state[0][n] + (1 - 0.9) * g for n, g in updates.items()}
         v = {n: 0.999 * state[1][n] + (1 - 0.999) * g * g for n, g in updates.items()}
-        return {n: -lr * m[n] / (np.sqrt(v[n]) + 1e-8) for n in m}, (m, v)
+        return {n: -lr / c1 * m[n] / (np.sqrt(v[n] / c2) + 1e-8) for n in m}, (m, v, t)
 
     return optax.GradientTransformation(init, update)
 
@@ -61,7 +79,7 @@ CASES = [
         "bias_correction_missing",
         "Adam",
         ADAM,
-        adam_uncorrected(1e-3),
+        adam_by_hand(1e-3),
     ),
     Planted(
         "l2_for_decoupled_decay",
@@ -125,6 +143,16 @@ CASES = [
         optax.chain(optax.clip_by_global_norm(2.0), optax.sgd(0.1)),
         {"limit": 2.0},
         clip=1.0,
+    ),
+    Planted("accumulator_starts_elsewhere", "RMSprop", {}, optax.rmsprop(1e-2, 0.99, 1e-8, 1.0, eps_in_sqrt=False)),
+    Planted("another_initial_accumulator_value", "Adagrad", {"lr": 0.1}, optax.adagrad(0.1, 0.1, 1e-10)),
+    Planted("another_lr_decay", "Adagrad", ADAGRAD, optax.adagrad(0.1, 0.0, 1e-30)),
+    Planted("bias_correction_float32", "Adam", ADAM, adam_by_hand(1e-3, np.float32)),
+    Planted("decay_without_lr", "AdamW", {"weight_decay": 0.01}, optax.chain(optax.adam(1e-3), add_const_wd(-0.01))),
+    Planted("first_step_dampened", "SGD", DAMPENED, optax.chain(optax.scale(0.5), optax.sgd(0.1, 0.9))),
+    Planted("another_dampening", "SGD", DAMPENED, dampened(0.1, 0.9, 0.3), {"dampening": 0.3}),
+    Planted(
+        "clip_always", "SGD", {"lr": 0.1}, optax.chain(optax.normalize_by_update_norm(), optax.sgd(10.0)), clip=100.0
     ),
     Planted("nadam_schedule", "NAdam", {"lr": 1e-3}, optax.nadam(1e-3)),
     Planted("eps_inside_root", "RAdam", RADAM, optax.radam(1e-2, 0.9, 0.9, 0.1), {"eps": "behind the correction"}),

@@ -1,6 +1,7 @@
 """Losses by another convention: half the square, smoothed labels, ignored targets in the mean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -64,9 +65,22 @@ def label_smoothing(context: Context) -> Iterator[Prediction]:
         yield Prediction({context.tensor: value}, {"label_smoothing": smoothing}, f"labels are smoothed by {smoothing}")
 
 
-@rule("ignored_targets_counted", "ignored targets count in the mean", "loss")
+def over_all(*, weighted: bool) -> Callable[..., Any]:
+    """The cross entropy as a mean over all examples; only of one with class weights, or of one without."""
+
+    def change(torch: Any, function: Any, args: Any, kwargs: Any) -> Any:
+        bound = {**dict(zip(CROSS_ENTROPY, args, strict=False)), **kwargs, "reduction": "none"}
+        if (bound.get("weight") is not None) != weighted:
+            raise ValueError("not this one's fault")
+        return function(**bound).mean()
+
+    return change
+
+
+@rule("ignored_targets_counted", "ignored targets count in the mean", "loss", "grads")
 def ignored_targets_counted(context: Context) -> Iterator[Prediction]:
     """torch divides by the targets that are not ``ignore_index``."""
+    yield from remade(context, {"cross_entropy": over_all(weighted=False)}, mean="over all")
     pair = _pair(context)
     if pair is not None and np.any(pair[1] < 0):
         yield Prediction({context.tensor: np.asarray(_cross_entropy(*pair, over_all=True))}, {"mean": "over all"})
