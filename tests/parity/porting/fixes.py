@@ -59,9 +59,8 @@ FIXES = (
     Fix(
         "decay after the clip",
         (0, "optimizer"),
-        None,
-        "torch clips the gradient and then adds the decay, inside step(). Here the decay was clipped with it, to 0.36 "
-        "of itself: that is the 0.00018.",
+        "decay_clipped",
+        "torch clips the gradient and then adds the decay, inside step(). Here the decay was clipped with it.",
         (
             (
                 "    optax.add_decayed_weights(DECAY),\n    optax.clip_by_global_norm(CLIP),\n",
@@ -110,7 +109,7 @@ FIXES = (
     Fix(
         "the schedule's length",
         (1, "lr"),
-        None,
+        "schedule_length",
         "optax counts updates from 0 and needs no - 1: torch's T_max is the same number.",
         (("decay_steps=LENGTH - 1", "decay_steps=LENGTH"),),
     ),

@@ -49,7 +49,7 @@ def label_smoothing(context: Context) -> Iterator[Prediction]:
     """The candidate's loss is a plain cross entropy and the reference's is not; or smoothed by a usual number."""
     for smoothing in (0.0, *SMOOTHINGS):
         change = with_arguments(CROSS_ENTROPY, label_smoothing=smoothing)
-        sentence = f"labels are smoothed by {smoothing}"
+        sentence = f"labels are smoothed by {smoothing}" if smoothing else "labels are not smoothed"
         yield from remade(context, {"cross_entropy": change}, sentence=sentence, label_smoothing=smoothing)
     pair = _pair(context)
     if pair is None or context.phase != "loss" or "cross_entropy" in called(context):
