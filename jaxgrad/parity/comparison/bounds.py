@@ -23,7 +23,7 @@ class Bounds:
     """
 
     semantics: float = 1000.0
-    rounding: float = 100.0
+    rounding: float = 1000.0
     alone: float = 30.0
     members: int = 3
 

@@ -68,7 +68,7 @@ def compare(
     other = Observer(candidate, float64=float64)
     starts, metas = (one.run.initial(), other.run.initial()), (one.run.meta, other.run.meta)
     again = getattr(reference, "again", None)
-    verdict = Verdict(starts, metas, getattr(candidate, "names", None), mode, made, other.is_pure, again)
+    verdict = Verdict(starts, metas, getattr(candidate, "names", None), mode, made, other.narrow, again)
     other.naming = verdict.naming
     before: Mapping[str, Tensors] = starts[0]
     for batch in batches:

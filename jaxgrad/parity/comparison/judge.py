@@ -10,6 +10,10 @@ from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.measure import Measured, measure
 from jaxgrad.parity.record.model import PHASES, Spread, StepRecord, Tensors, in_backward_order
 from jaxgrad.parity.report import TensorDistance
+from jaxgrad.parity.sides.purity import ARRAYS, NOTHING
+
+_OF_SCALARS = 8 * 2.0**-23
+"""How far float32 scalars put a float64 result off, relative to what they multiply."""
 
 _LOOSE_DTYPES = {"inputs", "lr", "scaler", "generator", "optimizer"}
 """Phases in which libraries keep the same number in different dtypes."""
@@ -58,19 +62,19 @@ class Judge:
     order: tuple[str, ...] = ()
     whole: frozenset[str] = frozenset({"params", "grads", "clipped", "buffers", "inputs", "lr", "scaler", "loss"})
 
-    def step(self, own: Lane, doubles: Lane | None, *, pure: bool) -> Iterator[TensorDistance]:
+    def step(self, own: Lane, doubles: Lane | None, narrow: str = NOTHING) -> Iterator[TensorDistance]:
         """Every tensor of a step, in the order in which a divergence is looked for.
 
         Args:
             own: both sides in their own precision.
             doubles: both in float64, where that could be run.
-            pure: whether the candidate computes in float64 there throughout.
+            narrow: what the candidate computes in less there, one of ``NOTHING``, ``SCALARS`` and ``ARRAYS``.
         """
         for phase in PHASES:
             if phase in own.candidate and phase in own.reference:
-                yield from self._phase(phase, own, doubles, pure)
+                yield from self._phase(phase, own, doubles, narrow)
 
-    def _phase(self, phase: str, own: Lane, doubles: Lane | None, pure: bool) -> Iterator[TensorDistance]:
+    def _phase(self, phase: str, own: Lane, doubles: Lane | None, narrow: str) -> Iterator[TensorDistance]:
         reference, candidate = own.reference[phase], own.candidate[phase]
         found: dict[str, TensorDistance] = {}
         odd = {name: self._odd(phase, name, own) for name in reference}
@@ -81,7 +85,7 @@ class Judge:
         if phase == "generator":
             common = [name for name in common if name == "state"] or common
         if common:
-            found |= self._distances(phase, common, own, doubles, pure)
+            found |= self._distances(phase, common, own, doubles, narrow)
         for name in candidate:
             if name not in reference and phase not in ("forward", "generator"):
                 found[name] = _unlike(own.reference.step, phase, name, "extra", {}, candidate)
@@ -104,7 +108,7 @@ class Judge:
         return None
 
     def _distances(
-        self, phase: str, names: list[str], own: Lane, doubles: Lane | None, pure: bool
+        self, phase: str, names: list[str], own: Lane, doubles: Lane | None, narrow: str
     ) -> dict[str, TensorDistance]:
         exact = [name for name in names if not _is_floating(own.reference[phase][name])]
         real = [name for name in names if name not in exact]
@@ -115,7 +119,7 @@ class Judge:
         if not real:
             return {name: found[name] for name in names}
         bounds = self.bounds
-        decided = doubles is not None and pure
+        decided = doubles is not None and narrow != ARRAYS
         bound = bounds.semantics if self.in_doubles else bounds.rounding if decided else bounds.alone
         centre = all(name in own.centre[phase] for name in real)
         lane = own if centre else replace(own, centre=own.reference)
@@ -124,10 +128,21 @@ class Judge:
         if doubles is not None:
             ready = [name for name in real if found[name].kind != "nonfinite" and _both(doubles, phase, name)]
             if ready:
-                coarse = None if pure else _scaled(measured, bounds.alone / bounds.semantics)
+                coarse = self._coarse(phase, doubles, measured, narrow)
                 fine = _told(phase, doubles, doubles.measure(phase, ready, coarse), bounds.semantics)
                 found |= {name: each for name, each in fine.items() if not each.ok}
         return {name: found[name] for name in names}
+
+    def _coarse(self, phase: str, doubles: Lane, measured: Measured, narrow: str) -> dict[str, float] | None:
+        """A least noise of the float64 run of a candidate that computes some of it in less."""
+        if narrow == NOTHING:
+            return None
+        if narrow == ARRAYS:
+            kept = self.bounds.alone / self.bounds.semantics
+            return {name: noise * kept for name, noise in zip(measured.names, measured.noise.tolist(), strict=True)}
+        start = (doubles.start or {}).get(phase, {}) if phase == "params" else {}
+        sizes = {name: _size_of(doubles.centre[phase].get(name), start.get(name)) for name in measured.names}
+        return {name: size * _OF_SCALARS / self.bounds.semantics for name, size in sizes.items()}
 
     def _ordered(self, phase: str, names: Mapping[str, Any]) -> list[str]:
         if phase in ("grads", "clipped"):
@@ -148,8 +163,12 @@ def backward_order(names: Sequence[str], order: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: -place[name.rpartition(".")[0] or "model"])
 
 
-def _scaled(measured: Measured, factor: float) -> dict[str, float]:
-    return dict(zip(measured.names, (measured.noise * factor).tolist(), strict=True))
+def _size_of(array: np.ndarray | None, start: np.ndarray | None) -> float:
+    """The norm of a tensor, or of what it has moved."""
+    if array is None:
+        return 0.0
+    moved = array.astype(np.float64) - (0.0 if start is None else start.astype(np.float64))
+    return float(np.sqrt(np.sum(np.square(np.where(np.isfinite(moved), moved, 0.0)))))
 
 
 def _told(phase: str, lane: Lane, measured: Measured, bound: float) -> dict[str, TensorDistance]:

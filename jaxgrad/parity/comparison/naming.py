@@ -89,13 +89,9 @@ class Naming:
                 phases[phase] = self._renamed(phase, record[phase], reference)
         return StepRecord(record.step, {name: each for name, each in phases.items() if each}, record.draws)
 
-    def own(self, values: Mapping[str, Tensors], own: Mapping[str, Tensors]) -> dict[str, Tensors]:
-        """The reference's values under the candidate's names.
-
-        Args:
-            values: phase -> name -> array.
-            own: what the candidate holds now.
-        """
+    def own(self, values: Mapping[str, Tensors]) -> dict[str, Tensors]:
+        """The reference's values, phase -> name -> array, under the candidate's names and in its layout."""
+        own = self.own_start
         if STATE in own:
             return {STATE: self._own_state(values, {**own[STATE], **own.get(OPTIMIZER_STATE, {})})}
         found = {phase: dict(each) for phase, each in values.items()}

@@ -8,6 +8,7 @@ from typing import Any
 from jaxgrad.parity.comparison.measure import spread
 from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.record.model import Spread, StepRecord, Tensors
+from jaxgrad.parity.sides.purity import NOTHING
 from jaxgrad.parity.sides.side import Run, Side
 
 _DOUBLE_MEMBERS = 2
@@ -72,16 +73,17 @@ class Observer:
         doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
         return Observation(self.run.step(batch), doubles)
 
-    def is_pure(self) -> bool:
-        """Whether the float64 run computes in float64 throughout, as far as the side can tell."""
-        asked: Any = getattr(self.doubles, "is_pure", None)
-        return True if asked is None else bool(asked())
+    def narrow(self) -> str:
+        """What the float64 run computes in less, as far as the side can tell."""
+        asked: Any = getattr(self.doubles, "narrow", None)
+        return NOTHING if asked is None else str(asked())
 
     def restore(self, values: Mapping[str, Tensors], *, own: bool = True) -> None:
         """Begin the next step from these values."""
+        named = self._own(values)
         for run in (self.run if own else None, self.doubles):
             if run is not None:
-                run.restore(self._own(values, run))
+                run.restore(named)
 
     def perturbed(self, observation: Observation, batch: Any, values: Mapping[str, Tensors], settings: Any) -> Any:
         """The same step again from these values perturbed; for a side whose steps start afresh."""
@@ -95,10 +97,10 @@ class Observer:
                 run.restore(values, perturbed=seed)
         return self._with_members(observation.own, observation.doubles, batch)
 
-    def _own(self, values: Mapping[str, Tensors], run: Run) -> Mapping[str, Tensors]:
+    def _own(self, values: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
         if self.naming is None or getattr(self._side, "set_state", None) is not None:
             return values
-        return self.naming.own(values, run.initial())
+        return self.naming.own(values)
 
     def _with_members(self, own: StepRecord, doubles: StepRecord | None, batch: Any) -> Observation:
         double_runs: Any = ()

@@ -12,6 +12,7 @@ from jaxgrad.parity.comparison.verdict import Verdict
 from jaxgrad.parity.record.file import Writer, read
 from jaxgrad.parity.record.model import Recording
 from jaxgrad.parity.report import Report
+from jaxgrad.parity.sides.purity import NOTHING
 from jaxgrad.parity.sides.side import Side
 
 
@@ -66,7 +67,7 @@ def record(
             writer.step(seen.own, noise, seen.doubles)
             if seen.own.step == 0:  # the run has learnt what its modules are called
                 writer.header(meta, finished=False)
-    meta = {**meta, "pure": observer.is_pure(), "not_in_float64": observer.why_not, "names": _plain(side)}
+    meta = {**meta, "narrow": observer.narrow(), "not_in_float64": observer.why_not, "names": _plain(side)}
     if writer is not None:
         writer.header(meta, finished=True)
         return read(writer.path)
@@ -109,9 +110,9 @@ def compare_records(
     if not len(one.steps) or not len(other.steps):
         raise ValueError(explain("there is nothing to compare", got="a recording without steps"))
     said = names if names is not None else other.meta.get("names")
-    pure = bool(other.meta.get("pure", True))
+    narrow = str(other.meta.get("narrow", NOTHING))
     starts, metas = (one.initial, other.initial), (one.meta, other.meta)
-    verdict = Verdict(starts, metas, said, "free", bounds or Bounds(), lambda: pure)
+    verdict = Verdict(starts, metas, said, "free", bounds or Bounds(), lambda: narrow)
     for step in range(min(len(one.steps), len(other.steps))):
         made = verdict.reference(_observation(one, step))
         judged = verdict.named(_observation(other, step), made)

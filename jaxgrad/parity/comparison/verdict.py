@@ -18,6 +18,7 @@ from jaxgrad.parity.comparison.observe import Observation
 from jaxgrad.parity.comparison.window import Window
 from jaxgrad.parity.record.model import OPTIMIZER_STATE, STATE, StepRecord, Tensors
 from jaxgrad.parity.report import Cause, Divergence, Draws, Report, TensorDistance
+from jaxgrad.parity.sides.purity import NOTHING
 
 AT_START = "the start, before step 0"
 """Where two runs part that do not begin alike."""
@@ -35,7 +36,7 @@ class Verdict:
         names: what the user said of the candidate's names.
         mode: "free" or "single".
         bounds: the largest distances that are no divergence.
-        pure: whether the candidate's float64 run computes in float64 throughout; asked only where it matters.
+        narrow: what the candidate's float64 run computes in less; asked only where it matters.
         again: ``(recording, step, float64=)`` makes a step of the reference again with something changed.
 
     Attributes:
@@ -49,7 +50,7 @@ class Verdict:
         names: Any,
         mode: str,
         bounds: Bounds,
-        pure: Callable[[], bool],
+        narrow: Callable[[], str],
         again: Callable[..., Any] | None = None,
     ):
         self.mode, self.bounds, self.metas = mode, bounds, metas
@@ -60,7 +61,7 @@ class Verdict:
         self._derived = STATE in starts[1]
         self._explicit: set[str] = set()
         self._in_doubles = all(meta.get("dtype") == "float64" for meta in metas)
-        self._pure, self._again = pure, again
+        self._narrow, self._again = narrow, again
         self._window = Window(*self._starts)
         self._reach: dict[str, Tensors] = dict(starts[0])
         self._distances: list[TensorDistance] = []
@@ -92,10 +93,11 @@ class Verdict:
         doubles = None
         if one.doubles is not None and other.doubles is not None:
             doubles = Lane(one.doubles, other.doubles, one.doubles, one.double_noise, self._reach)
-        found = list(judge.step(own, doubles, pure=True))
-        if doubles is not None and not all(each.ok for each in found) and not self._pure():
-            return list(judge.step(own, doubles, pure=False))
-        return found
+        found = list(judge.step(own, doubles))
+        if doubles is None or all(each.ok for each in found):
+            return found
+        narrow = self._narrow()
+        return found if narrow == NOTHING else list(judge.step(own, doubles, narrow))
 
     def add(self, one: Observation, other: Observation, found: list[TensorDistance]) -> None:
         """A step and its distances."""
@@ -150,7 +152,7 @@ class Verdict:
         """Where they part: at the start, or in a step."""
         starts = [StepRecord(0, {key: each.get(key, {}) for key in ("params", "buffers")}) for each in self._starts]
         starts[1] = StepRecord(0, {key: each for key, each in starts[1].phases.items() if each})
-        at_start = first_divergence(self._judge(()).step(Lane(*starts, starts[0]), None, pure=True), meta)
+        at_start = first_divergence(self._judge(()).step(Lane(*starts, starts[0]), None), meta)
         if at_start is not None:
             return replace(at_start, operation=AT_START, agreeing=())
         return first_divergence(self._distances, meta, soft=self._derived)

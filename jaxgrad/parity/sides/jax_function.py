@@ -15,7 +15,7 @@ from jaxgrad.parity.record.model import OPTIMIZER_STATE, PHASES, STATE, StepReco
 from jaxgrad.parity.sides.batches import as_arrays, recorded
 from jaxgrad.parity.sides.jax_state import generator_of
 from jaxgrad.parity.sides.perturb import one_ulp
-from jaxgrad.parity.sides.purity import is_pure
+from jaxgrad.parity.sides.purity import ARRAYS, narrow_parts
 from jaxgrad.random import Generator
 
 
@@ -50,7 +50,7 @@ class JaxFunctionRun:
         self.fn, self.set_state, self.float64 = side.fn, side.set_state, float64
         with self._precision():
             self.state = _mapped(_wide if float64 else _copy, side.state)
-        self._pure: bool | None = None
+        self._narrow: str | None = None
         self._batch: Any = None
         floats = [leaf.dtype for _, leaf in _arrays(self.state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
         self.dtype = floats[0] if floats else np.dtype(np.float32)
@@ -111,15 +111,15 @@ class JaxFunctionRun:
         with self._precision():
             self.state = _mapped(_wide if self.float64 else _copy, settings)
 
-    def is_pure(self) -> bool:
-        """Whether the function, given float64, computes in float64 throughout; no where that cannot be seen."""
-        if self._pure is None:
+    def narrow(self) -> str:
+        """What the function, given float64, computes in less; the worst where that cannot be seen."""
+        if self._narrow is None:
             with self._precision():
                 try:
-                    self._pure = is_pure(jax.make_jaxpr(self.fn)(self.state, self._batch).jaxpr)
+                    self._narrow = narrow_parts(jax.make_jaxpr(self.fn)(self.state, self._batch).jaxpr)
                 except Exception:  # a function that is no program, or whose state holds more than arrays
-                    self._pure = False
-        return self._pure
+                    self._narrow = ARRAYS
+        return self._narrow
 
     def _pools(self) -> dict[str, Tensors]:
         """The arrays of the state, those of optax's states apart."""

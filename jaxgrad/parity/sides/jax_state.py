@@ -46,7 +46,7 @@ def optimizer_of(tx: Any, params: Any, opt_state: Any) -> dict[str, np.ndarray]:
     if not hasattr(getattr(tx, "method", None), "members") or not is_optimizer_state(opt_state):
         return {}
     try:
-        entries = optim.state_by_parameter(tx, params, opt_state)
+        entries = optim.state_by_parameter(tx, params, jax.device_get(opt_state))
     except TypeError:  # LBFGS has no entry for each parameter
         return {}
     return {

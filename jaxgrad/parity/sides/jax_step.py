@@ -15,7 +15,8 @@ from jaxgrad.parity.sides.batches import as_arrays, recorded
 from jaxgrad.parity.sides.jax_look import Look
 from jaxgrad.parity.sides.jax_state import arrays, lr_of, phases_of, restored, widened
 from jaxgrad.parity.sides.perturb import one_ulp
-from jaxgrad.parity.sides.purity import is_pure
+from jaxgrad.parity.sides.purity import narrow_parts
+from jaxgrad.train.parts import Parts
 from jaxgrad.train.state import TrainState
 from jaxgrad.train.step import TrainStep
 
@@ -37,6 +38,16 @@ class JaxStep:
     state: TrainState = field(repr=False)
     names: Any = None
     only: frozenset[str] | None = None
+    _looks: dict[Any, Look] = field(default_factory=dict, repr=False, compare=False)
+
+    def look(self, *, whole: bool) -> Look:
+        """The program that looks inside a step; runs of one side share it, so that it is compiled once."""
+        return self._looks.setdefault((whole, self.only), Look(self._parts(), self.only, whole=whole))
+
+    def _parts(self) -> Parts:
+        parts = self.train_step.parts
+        assert parts is not None, "from_jax takes steps that know their parts"
+        return parts
 
     def start(self, *, float64: bool = False, perturbed: int | None = None) -> "JaxRun":
         """A run of its own from the start; see ``Side``."""
@@ -60,15 +71,13 @@ class JaxRun:
 
     def __init__(self, side: JaxStep, *, float64: bool = False):
         self.train_step, self.float64 = side.train_step, float64
-        parts = side.train_step.parts
-        assert parts is not None
-        self.parts = parts
+        self._look = side.look(whole=float64)
+        self.parts = parts = self._look.parts
         with self._precision():
             state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), side.state)
             self.state = widened(state) if float64 else state
             self.dtype = next((v.dtype for v in state.params.values() if v.dtype.kind == "f"), np.dtype("float32"))
-            self._look = Look(parts, side.only, whole=float64)
-        self._pure: bool | None = None
+        self._narrow: str | None = None
         self._batch: Any = None
         self.meta: dict[str, Any] = {
             "library": "jaxgrad",
@@ -114,12 +123,12 @@ class JaxRun:
         self._step += 1
         return record
 
-    def is_pure(self) -> bool:
-        """Whether the step, given float64, computes in float64 throughout."""
-        if self._pure is None:
+    def narrow(self) -> str:
+        """What the step, given float64, computes in less; see ``narrow_parts``."""
+        if self._narrow is None:
             with self._precision():
-                self._pure = is_pure(jax.make_jaxpr(self.train_step)(self.state, self._batch).jaxpr)
-        return self._pure
+                self._narrow = narrow_parts(jax.make_jaxpr(self.train_step)(self.state, self._batch).jaxpr)
+        return self._narrow
 
     def restore(self, values: Mapping[str, Tensors], perturbed: int | None = None) -> None:
         """Begin the next step from these values; see ``Run``."""

@@ -111,7 +111,7 @@ def test_values_go_back_into_the_state():
     naming = Naming({"params": theirs}, run.initial(), None, "SGD")
     weight = normal(4, 3)
     values = {"params": {"0.weight": weight}, "optimizer": {"momentum_buffer['0.weight']": 2 * weight}}
-    run.restore(naming.own(values, run.initial()))
+    run.restore(naming.own(values))
     record = naming.record(run.step(jnp.ones(1)))
     assert np.array_equal(record["params"]["0.weight"], weight)
     assert np.array_equal(record["optimizer"]["momentum_buffer['0.weight']"], 2 * weight)
@@ -132,4 +132,4 @@ def test_what_is_not_there_is_told():
     naming = Naming({"params": {"fc.weight": weight, "fc.bias": np.zeros(5)}}, {STATE: {"fc.kernel": weight.T}})
     assert naming.unmatched == ("fc.bias",)
     with pytest.raises(TypeError, match=r"fc\.bias was not found"):
-        naming.own({"params": {"fc.bias": np.zeros(5)}}, {STATE: {"fc.kernel": weight.T}})
+        naming.own({"params": {"fc.bias": np.zeros(5)}})
