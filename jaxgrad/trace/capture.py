@@ -16,13 +16,13 @@ import numpy as np
 from jaxgrad._core.errors import explain
 from jaxgrad.trace.batch import Structure, rebuilt, structure_of
 from jaxgrad.trace.graph import Graph
-from jaxgrad.trace.kept_whole import kept_whole
+from jaxgrad.trace.kept_whole import count_without_looking, kept_whole
 from jaxgrad.trace.places import followed
 from jaxgrad.trace.read import read
 from jaxgrad.trace.tensors import torch
 
-_KEPT_WHOLE = ("hardsigmoid", "hardsigmoid_backward", "native_dropout")
-"""Not decomposed: torch's decomposition is not its own kernel at special points, or hides a draw."""
+_KEPT_WHOLE = ("hardsigmoid", "hardsigmoid_backward", "native_dropout", "bernoulli")
+"""Not decomposed: torch's decomposition is not its own kernel at special points, or draws otherwise."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ class Source:
 
 def source(module: Any, loss_fn: Callable[..., Any] | None, training: bool) -> Source:
     """A module in its mode, copied, so that the caller's keeps its own."""
-    return Source(copy.deepcopy(module).train(training), loss_fn)
+    copied = copy.deepcopy(module).train(training)
+    count_without_looking(torch(), copied)
+    return Source(copied, loss_fn)
 
 
 def as_leaves(batch: Any) -> tuple[Structure, list[Any]]:

@@ -1,6 +1,7 @@
 """Running a graph in JAX."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
 from jaxgrad.random import Generator
 from jaxgrad.trace.graph import DType, Graph, Meta, Node, Ref, refs, replaced
-from jaxgrad.trace.table import DRAWS, LAYOUT, TABLE
+from jaxgrad.trace.table import DRAWS, FILLING, LAYOUT, TABLE
 from jaxgrad.trace.table.align import dtype_of
 
 
@@ -72,13 +73,20 @@ def apply(
     """One operation on these arguments, in torch's dtypes; and the stream after it."""
     if node.op in DRAWS:
         stream = _stream(generator, node) if draws_something(node) else generator
-        result, generator = DRAWS[node.op](stream, node.metas[0], *args, **kwargs)
+        result, generator = DRAWS[node.op](stream, _filled(node, metas), *args, **kwargs)
     elif node.op in LAYOUT:
         meta = metas[node.args[0].name]
         result = LAYOUT[node.op](tuple(range(args[0].ndim)) if meta is None else meta.order, *args, **kwargs)
     else:
         result = TABLE[node.op](*args, **kwargs)
     return _as_in_torch(result, node), generator
+
+
+def _filled(node: Node, metas: Mapping[str, Meta | None]) -> Meta | None:
+    """What a draw fills: ``x.bernoulli_(p)`` the memory of ``x``, which its form in the graph does not say."""
+    meta = node.metas[0]
+    own = metas.get(node.args[0].name) if node.op in FILLING and isinstance(node.args[0], Ref) else None
+    return meta if meta is None or own is None or own.shape != meta.shape else replace(meta, order=own.order)
 
 
 def needed(graph: Graph, wanted: Collection[str]) -> list[Node]:
@@ -117,6 +125,11 @@ def _stream(generator: Generator | None, node: Node) -> Generator:
 
 
 def _as_in_torch(result: Any, node: Node) -> Any:
+    """In torch's dtypes; a result of another shape than torch's is refused, before it is broadcast further on."""
+    first = result[0] if isinstance(result, tuple | list) and result else result
+    meta = node.metas[0]
+    if meta is not None and first is not None and jnp.shape(first) != meta.shape:
+        raise ValueError(f"{node.op} ({node.name}) gives {list(jnp.shape(first))} where torch has {list(meta.shape)}")
     if isinstance(result, tuple | list):
         metas = node.metas if len(node.metas) == len(result) else (None,) * len(result)
         return [_typed(each, meta) for each, meta in zip(result, metas, strict=True)]

@@ -7,6 +7,7 @@ torch makes depend on values, is kept whole too, and the Gaussian likelihood goe
 """
 
 import math
+from functools import partial
 from typing import Any
 
 _NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN_TANH", "rnn_relu": "RNN_RELU"}
@@ -55,6 +56,29 @@ def kept_whole() -> Any:
             return _call(torch, name, *args)
 
     return Whole()
+
+
+def count_without_looking(torch: Any, module: Any) -> None:
+    """Let every BatchNorm with ``momentum=None``, which looks at its count for the average, compute with it instead.
+
+    mean <- mean + (batch's - mean) / n, in torch's order: (1 - 1/n) mean + 1/n batch's.
+    """
+    for each in module.modules():
+        norm = isinstance(each, torch.nn.modules.batchnorm._BatchNorm)
+        if norm and each.momentum is None and each.training and each.track_running_stats:
+            each.forward = partial(_counted, torch, each)
+
+
+def _counted(torch: Any, norm: Any, x: Any) -> Any:
+    norm._check_input_dim(x)
+    norm.num_batches_tracked.add_(1)
+    with torch.no_grad():
+        others = [axis for axis in range(x.dim()) if axis != 1]
+        variance, mean = torch.var_mean(x, others)
+        factor = 1.0 / norm.num_batches_tracked.to(mean.dtype)
+        for running, batch in ((norm.running_mean, mean), (norm.running_var, variance)):
+            running.copy_((1 - factor) * running + factor * batch)
+    return torch.nn.functional.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
 
 
 def _unchecked(torch: Any) -> dict[Any, Any]:

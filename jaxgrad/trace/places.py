@@ -5,20 +5,21 @@ writes the place into the metadata that torch hands on to each node. A node of t
 operation that it is the derivative of.
 """
 
+import contextlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 _KEY = "jaxgrad.place"
 
+_PYTHON = str(Path(contextlib.__file__).parent / "contextlib.py")
 _LIBRARY = str(Path(__file__).parent)
 _CAPTURE = str(Path(__file__).parent / "capture.py")
 
 
-@contextmanager
+@contextlib.contextmanager
 def followed(torch: Any, whole: Any, seen: list[str]) -> Iterator[None]:
     """While this holds, nodes that torch's tracer makes know their place; the latest is kept in ``seen``."""
     import torch.fx.traceback as notes
@@ -28,9 +29,11 @@ def followed(torch: Any, whole: Any, seen: list[str]) -> Iterator[None]:
 
     class Place(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            seen[:] = [f"{running[-1] if running else ''} ({_line(torch)})".strip()]
+            line = _line(torch)
+            if line:  # not what torch does as it leaves the model
+                seen[:] = [f"{running[-1] if running else ''} ({line})".strip()]
             if notes.has_preserved_node_meta():
-                notes.current_meta["custom"] = {**notes.current_meta.get("custom", {}), _KEY: seen[0]}
+                notes.current_meta["custom"] = {**notes.current_meta.get("custom", {}), _KEY: seen[0] if line else ""}
             return func(*args, **(kwargs or {}))
 
     def leave(*_: Any) -> None:
@@ -63,7 +66,7 @@ def _line(torch: Any) -> str:
         if file == _CAPTURE:
             return fallback
         place = f"{Path(file).name}:{frame.f_lineno}"
-        if not file.startswith((inside, _LIBRARY, "<")):
+        if not file.startswith((inside, _LIBRARY, _PYTHON, "<")):
             return place
         if not fallback and "/nn/modules/" in file:
             fallback = place

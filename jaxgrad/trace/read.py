@@ -49,9 +49,11 @@ def read(traced: Any, whole: Any, structure: Structure, output: Structure) -> tu
 def _feed(node: Any, owners: dict[str, str], inputs: list[Input], nodes: list[Node]) -> None:
     described, kind = node.meta["desc"], type(node.meta["desc"]).__name__
     value = node.meta["val"]
-    if kind == "TangentAOTInput":  # backward() starts from 1
-        one = (list(value.shape), 1.0)
-        nodes.append(Node(node.name, "full", one, {"dtype": DType(dtype_name(value.dtype))}, (_meta(value),), "", True))
+    if kind == "TangentAOTInput":  # backward() starts from 1 at the loss; a changed parameter is a result too
+        start = (list(value.shape), 1.0 if type(described.output).__name__ == "PlainAOTOutput" else 0.0)
+        nodes.append(
+            Node(node.name, "full", start, {"dtype": DType(dtype_name(value.dtype))}, (_meta(value),), "", True)
+        )
         return
     roles: dict[str, tuple[Role, Any]] = {
         "ParamAOTInput": ("parameter", lambda: owners[described.target]),
@@ -115,6 +117,8 @@ def _node(node: Any, place: str) -> Node:
         raise RuntimeError(f"an operation that holds a graph of its own ({node.target}), used by {place or 'the loss'}")
     if op.startswith("as_strided"):
         _check_dense(node.args[0].meta["val"], place)
+    if op == "multinomial" and not node.args[0].meta["val"].is_contiguous():
+        raise RuntimeError(f"multinomial of weights that do not lie row by row, used by {place}")
     value = node.meta.get("val")
     values = value if isinstance(value, tuple | list) else (value,)
     return Node(

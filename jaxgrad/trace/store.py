@@ -6,15 +6,23 @@ it executes nothing.
 
 import json
 import os
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
+import jax
 import numpy as np
 
+from jaxgrad import random
+from jaxgrad._core.types import Array, Buffers, Params
 from jaxgrad.serialization.errors import refuse
 from jaxgrad.serialization.safetensors import read_arrays, write_safetensors
 from jaxgrad.trace.batch import places_of
+from jaxgrad.trace.interpret import run
 from jaxgrad.trace.schema import from_json, to_json
-from jaxgrad.trace.shapes import Captured
+from jaxgrad.trace.shapes import Captured, feed
+from jaxgrad.trace.table import DRAWS
+from jaxgrad.trace.table.align import dtype_of
 from jaxgrad.trace.traced import Traced, traced_of
 
 _KINDS = {"parameter": "params", "buffer": "buffers"}
@@ -47,8 +55,10 @@ def save(traced: Traced, path: str | os.PathLike[str]) -> None:
     arrays = {name: array.astype(dtypes.get(name, array.dtype)) for name, array in arrays.items()}  # torch's integers
     for place, each in enumerate(graphs):
         arrays |= {f"constants {place}/{name}": value for name, value in each.constants.items()}
+    texts = [to_json(each.graph) for each in graphs]
     notes = {
-        "jaxgrad.trace": json.dumps([to_json(each.graph) for each in graphs]),
+        "jaxgrad.trace": json.dumps(texts),
+        "digest": _digest(texts, arrays),
         "names": json.dumps(list(arrays)),
         "frozen": json.dumps(sorted(traced.frozen)),
     }
@@ -95,11 +105,44 @@ def load(path: str | os.PathLike[str]) -> Traced:
             refuse("the file of a traced module is damaged", got=f"a tensor of the kind {kind!r}")
         held[kind][key] = arrays[name]
     captured = [Captured(graph, held[f"constants {place}"]) for place, graph in enumerate(graphs)]
+    if notes.get("digest") != _digest(texts, arrays):
+        refuse("the file of a traced module is damaged", got="its contents are not those that were written")
     for each in captured:
         _check(each, held)
         if places_of(each.graph.structure) != places_of(captured[0].graph.structure):
             refuse("the file of a traced module is damaged", got="graphs of batches that are nested differently")
-    return traced_of(held["params"], held["buffers"], frozenset(frozen), captured, None)
+    traced = traced_of(held["params"], held["buffers"], frozenset(frozen), captured, None)
+    for each in captured:
+        _try(each, traced)
+    return traced
+
+
+def _digest(texts: list[str], arrays: Mapping[str, np.ndarray]) -> str:
+    """What tells a file that was written from one that was changed, by accident or by hand."""
+    digest = sha256()
+    for text in texts:
+        digest.update(text.encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype.name} {arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _try(captured: Captured, traced: Traced) -> None:
+    """Follow every operation with shapes alone: nothing is computed, and what cannot be is refused here."""
+    graph = captured.graph
+    batch = tuple(jax.ShapeDtypeStruct(meta.shape, dtype_of(meta.dtype)) for meta in captured.inputs())
+
+    def follow(params: Params, buffers: Buffers, batch: tuple[Array, ...]) -> dict[str, Any]:
+        every = [node.name for node in graph.nodes]
+        generator = random.manual_seed(0) if any(node.op in DRAWS for node in graph.nodes) else None
+        return run(graph, feed(captured, params, batch, buffers), generator, every)[0]
+
+    try:
+        jax.eval_shape(follow, dict(traced.params), dict(traced.buffers), batch)
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        refuse("the graph of a traced module cannot be run", got=f"{type(error).__name__}: {first:.300}")
 
 
 def _names(notes: dict[str, str], key: str) -> list[str]:

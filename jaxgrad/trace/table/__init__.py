@@ -56,6 +56,8 @@ TABLE: dict[str, Callable[..., Any]] = {
 
 DRAWS: dict[str, Callable[..., Any]] = {**draws.DRAWS, **recurrent.DRAWS}
 
+FILLING = draws.FILLING
+
 LAYOUT: dict[str, Callable[..., Any]] = layout.LAYOUT
 
-__all__ = ["DRAWS", "LAYOUT", "TABLE"]
+__all__ = ["DRAWS", "FILLING", "LAYOUT", "TABLE"]

@@ -48,16 +48,18 @@ def _bags(
     )
     bag, counted = _bag_of(indices, offsets), indices != padding_idx
     size = jnp.zeros(output.shape[0], indices.dtype).at[bag].add(counted.astype(indices.dtype))
-    return output, bag, size, _greatest(weight, indices, bag, counted, output)
+    if mode == 2:
+        return output, bag, size, _greatest(weight, indices, bag, counted, output)
+    return output, bag, size * mode, jnp.zeros(output.shape[0], indices.dtype)  # what a sum does not need is 0
 
 
 def _greatest(weight: Array, indices: Array, bag: Array, counted: Array, output: Array) -> Array:
-    """Which row of the table each greatest element comes from: the first that is equal; -1 in an empty bag."""
+    """Which row of the table each greatest element comes from: the first that is equal; 0 in an empty bag."""
     n = indices.shape[0]
     equal = (weight[indices] == output[bag]) & counted[:, None]
     place = jnp.where(equal, jnp.arange(n)[:, None], n)
     first = jnp.full(output.shape, n).at[bag].min(place)
-    return jnp.where(first < n, indices[jnp.minimum(first, n - 1)], -1)
+    return jnp.where(first < n, indices[jnp.minimum(first, n - 1)], 0)
 
 
 def _bags_backward(
@@ -76,7 +78,7 @@ def _bags_backward(
 ) -> Array:
     if mode == 2:
         table = jnp.zeros((rows, grad.shape[1]), grad.dtype)
-        return table.at[greatest, jnp.arange(grad.shape[1])[None]].add(jnp.where(greatest < 0, 0, grad))
+        return table.at[greatest, jnp.arange(grad.shape[1])[None]].add(jnp.where(size[:, None] == 0, 0, grad))
     parts = grad[bag]
     if mode == 1:
         parts = parts / jnp.maximum(size, 1)[bag][:, None].astype(grad.dtype)

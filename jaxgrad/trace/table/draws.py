@@ -80,6 +80,11 @@ def _normal_each(generator: random.Generator, meta: Meta, mean: Any, std: Any = 
     return _each(generator, meta, lambda g, mean, std: random.normal(g, None, mean, std), mean, std)
 
 
+def _normal_by_rows(generator: random.Generator, meta: Meta, mean: Any, std: Any) -> Drawn:
+    """With a deviation an element torch fills row by row, whatever the strides."""
+    return random.normal(generator, meta.shape, mean, std)
+
+
 def _poisson(generator: random.Generator, meta: Meta, x: Array) -> Drawn:
     return _each(generator, meta, random.poisson, x)
 
@@ -110,9 +115,9 @@ DRAWS: dict[str, Callable[..., Drawn]] = {
     "rand_like": _fresh(random.rand),
     "randn": _fresh(random.randn),
     "randn_like": _fresh(random.randn),
-    "normal.Tensor_Tensor": _normal_each,
+    "normal.Tensor_Tensor": _normal_by_rows,
     "normal.Tensor_float": _normal_each,
-    "normal.float_Tensor": _normal_each,
+    "normal.float_Tensor": _normal_by_rows,
     "normal.float_float": lambda g, meta, mean, std, size, **_: _filled(random.normal, "mean", "std")(
         g, meta, None, mean, std
     ),
@@ -134,3 +139,6 @@ DRAWS: dict[str, Callable[..., Drawn]] = {
     "multinomial": _multinomial,
     "rrelu_with_noise_functional": _rrelu,
 }
+
+FILLING = frozenset({"bernoulli.p", "bernoulli.Tensor"})
+"""Draws into memory that is there."""

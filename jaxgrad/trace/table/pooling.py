@@ -67,7 +67,7 @@ def _avg_pool1d(x: Array, kernel: Any, stride: Any = (), padding: Any = 0, *rest
 
 
 def _adaptive(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, size: fn(x, tuple(size))
+    return lambda x, size: fn(x, size if isinstance(size, int) else tuple(size))
 
 
 def _with_indices(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,6 +96,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "avg_pool3d": _avg_pool(F.avg_pool3d),
     "avg_pool2d_backward": pullback(_avg_pool(F.avg_pool2d)),
     "avg_pool3d_backward": pullback(_avg_pool(F.avg_pool3d)),
+    "adaptive_avg_pool1d": _adaptive(F.adaptive_avg_pool1d),
     "_adaptive_avg_pool2d": _adaptive(F.adaptive_avg_pool2d),
     "_adaptive_avg_pool3d": _adaptive(F.adaptive_avg_pool3d),
     "_adaptive_avg_pool2d_backward": lambda g, x: pullback(_adaptive(F.adaptive_avg_pool2d))(g, x, g.shape[-2:]),

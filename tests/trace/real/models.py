@@ -22,7 +22,7 @@ def _import_torchvision():
     return torchvision
 
 
-def _image(size, count=2):
+def _image(size, count=4):
     return torch.randn(count, 3, size, size), torch.randint(CLASSES, (count,))
 
 
@@ -37,7 +37,7 @@ def _timm(name, size=32, **options):
     return lambda: (timm.create_model(name, num_classes=CLASSES, **options), F.cross_entropy, _image(size))
 
 
-def _vision(name, size=32, count=2, **options):
+def _vision(name, size=32, count=4, **options):
     def build():
         model = getattr(_import_torchvision().models, name)(weights=None, num_classes=CLASSES, **options)
         return model, F.cross_entropy, _image(size, count)
