@@ -55,11 +55,13 @@ def fit(
 
     .. code-block:: python
 
+        number = 0
         for epoch in range(epochs):
             batches, state = loader.at_epoch(epoch).epoch(state)
             for batch in batches:
                 state, metrics = step(state, batch)
-                checkpoints.save(number := number + 1, state, position=batches.state(), meta={"epoch": epoch})
+                number += 1
+                checkpoints.save(number, state, position=batches.state(), meta={"epoch": epoch})
             batches, state = eval_loader.epoch(state)
             record = train.evaluate(eval_step, state, batches)
             state = after_epoch(state, record)
