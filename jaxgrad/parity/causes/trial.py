@@ -102,4 +102,5 @@ def _cause(context: Context, best: Candidate, others: list[Candidate]) -> Cause:
         explained=best.weight.explained,
         tensor=context.tensor,
         parameters=parameters,
+        reference_source=context.divergence.reference_source,
     )
