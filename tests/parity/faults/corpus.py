@@ -25,10 +25,14 @@ UNSEEN = [
         tensor="loss",
         cause={"output_factor": "embedding_scaled"}.get(fault.cause or "", fault.cause),
         parts=replace(fault.parts, records=records),
+        models=models,
     )
     for fault in [*MASKS, *MODULES, *LOSSES]
     if fault.name in TOLD
-    for what, records in (("loss and gradients", ("loss", "grads", "params")), ("loss", ("loss", "params")))
+    for what, records, models in (
+        ("loss and gradients", ("loss", "grads", "params"), fault.models),
+        ("loss", ("loss", "params"), fault.models[:1]),
+    )
 ]
 
 FAULTS = [*BATCH, *MASKS, *MODULES, *LOSSES, *GRADIENTS, *CLIPS, *SCHEDULES, *OPTIMIZERS, *PARAMS, *BUFFERS, *UNSEEN]
