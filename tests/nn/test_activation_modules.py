@@ -25,7 +25,7 @@ def test_samples(info, x64):
 def test_all_samples(info):
     with jax.enable_x64(True):
         samples(info).check()
-        samples(info, jit=True).check()
+        samples(info).check()
     samples(info, dtype=torch.float32).check()
 
 

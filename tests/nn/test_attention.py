@@ -35,7 +35,7 @@ def test_scaled_dot_product_samples(x64):
 
 def test_multi_head_samples(x64):
     (op,) = entries("nn.functional.multi_head_attention_forward")
-    samples(op, limit=6, jit=True, leave_out=saturated).check(at_least=3)
+    samples(op, limit=6, leave_out=saturated).check(at_least=3)
 
 
 MODULES = "MultiheadAttention TransformerEncoder TransformerEncoderLayer TransformerDecoderLayer Transformer"
@@ -44,20 +44,20 @@ MODULES = "MultiheadAttention TransformerEncoder TransformerEncoderLayer Transfo
 @pytest.mark.filterwarnings("ignore:Support for mismatched:UserWarning")
 @pytest.mark.parametrize("info", infos(*MODULES.split()), ids=lambda info: info.name)
 def test_module_samples(info, x64):
-    module_samples(info, limit=1, jit=True).check()
+    module_samples(info, limit=1).check()
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("info", infos(*MODULES.split()), ids=lambda info: info.name)
 def test_all_module_samples(info, x64):
-    module_samples(info, jit=True).check()
+    module_samples(info).check()
 
 
 @pytest.mark.exhaustive
 def test_all_samples(x64):
     for op in entries("nn.functional.scaled_dot_product_attention", "nn.functional.multi_head_attention_forward"):
         leave_out = saturated if "multi_head" in op.name else None
-        samples(op, jit=True, leave_out=leave_out).check()
+        samples(op, leave_out=leave_out).check()
         samples(op, dtype=torch.bfloat16).check()
 
 

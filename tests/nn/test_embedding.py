@@ -62,7 +62,7 @@ def an_int_index(case):
 
 def test_module_samples(x64):
     (info,) = infos("Embedding")
-    module_samples(info, jit=True).check()
+    module_samples(info).check()
     module_errors(info, leave_out=an_int_index).check()
 
 

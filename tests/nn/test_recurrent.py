@@ -18,14 +18,14 @@ NAMES = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 
 @pytest.mark.parametrize("info", infos(*NAMES), ids=lambda info: info.name)
 def test_samples(info, x64):
-    samples(info, limit=2, modes=(True,), jit=True).check()
+    samples(info, limit=2, modes=(True,)).check()
     error_inputs(info).check()
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("info", infos(*NAMES), ids=lambda info: info.name)
 def test_all_samples(info, x64):
-    samples(info, jit=True).check()
+    samples(info).check()
 
 
 def both(name, args, kwargs, seed=0):

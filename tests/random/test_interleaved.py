@@ -27,7 +27,7 @@ def test_any_interleaving_equals_torch(seed, draws):
             pair.draw(ours, theirs, what)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @relaxed(600)
 @given(seeds, st.lists(any_draw, min_size=5, max_size=30))
 def test_any_long_interleaving_equals_torch(seed, draws):

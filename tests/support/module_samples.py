@@ -45,7 +45,7 @@ def infos(*names):
     return [database()[name] for name in names]
 
 
-def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=None, jit=False, leave_out=None):
+def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=None, jit=True, leave_out=None):
     """Run an entry's samples: names, repr, values, gradients of inputs and parameters, buffers after the call.
 
     Args:
@@ -54,7 +54,8 @@ def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=Non
         dtype: float64 to the bound of semantics (take the fixture x64), float32 by torch's noise.
         modes: training or not.
         limit: number of samples a mode, spread over all; None for all.
-        jit: whether ours is compiled.
+        jit: whether ours is compiled; operation by operation it takes far longer, so of all samples only the first
+            is run that way too.
         leave_out: (sample, training) -> a reason to leave it out, or None.
     """
     ours = ours or resolve(f"nn.{info.module_cls.__name__}")
@@ -71,6 +72,8 @@ def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=Non
                     tally.leave_out(reason)
                     continue
                 found = _run(info, ours, sample, dtype, training, jit, tally.ratios)
+                if limit is None and jit and number == 0 and not found:
+                    found = _run(info, ours, sample, dtype, training, False, tally.ratios)
                 tally.count(found and f"  sample {number}, training={training} ({sample.desc}): {found}")
     return tally
 

@@ -177,7 +177,7 @@ def _plain(tensor):
     return to_numpy(tensor.resolve_conj() if tensor.is_complex() else tensor)
 
 
-def jax_answer(fn, arrays, places, jit=False):
+def jax_answer(fn, arrays, places, jit=True):
     """The same of ours: ``fn(*arrays)`` and its gradients with respect to the arrays at ``places``."""
 
     def call(chosen):

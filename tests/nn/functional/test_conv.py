@@ -79,7 +79,7 @@ def test_random_convolutions(case):
         return
     with jax.enable_x64(True):
         ours = jax_answer(
-            lambda *given: getattr(F, name)(*given, **kwargs), [to_jax(t) for t in tensors], list(theirs[1]), False
+            lambda *given: getattr(F, name)(*given, **kwargs), [to_jax(t) for t in tensors], list(theirs[1])
         )
     assert not complaint(ours, theirs)
 
@@ -93,9 +93,7 @@ def test_fold_is_the_adjoint_of_unfold_with_torchs_order(x64):
         theirs = torch_answer(
             partial(torch.nn.functional.fold, output_size=size, kernel_size=kernel, **kwargs), [columns]
         )
-        ours = jax_answer(
-            partial(F.fold, output_size=size, kernel_size=kernel, **kwargs), [to_jax(columns)], [0], False
-        )
+        ours = jax_answer(partial(F.fold, output_size=size, kernel_size=kernel, **kwargs), [to_jax(columns)], [0])
         assert not complaint(ours, theirs)
 
 

@@ -25,8 +25,7 @@ def cancels(sample):
 @pytest.mark.parametrize("op", OPS, ids=op_id)
 def test_samples(op, x64):
     dtype = torch.float64 if torch.float64 in op.supported_dtypes("cpu") else torch.int64
-    compiled = op.name.endswith("ctc_loss")  # operation by operation it would take half a minute
-    samples(op, dtype=dtype, limit=2, jit=compiled).check()
+    samples(op, dtype=dtype, limit=2).check()
     error_inputs(op).check(at_least=0)
 
 
@@ -38,7 +37,7 @@ def test_all_samples(op):
         for dtype in {torch.float64, torch.complex128, torch.int64} & dtypes:
             samples(op, dtype=dtype).check()
         if torch.float64 in dtypes:
-            samples(op, limit=8, jit=True).check()
+            samples(op, limit=8).check()
     leave_out = cancels if op.name.endswith("hinge_embedding_loss") else None
     for dtype in {torch.float32, torch.bfloat16, torch.float16} & dtypes:
         samples(op, dtype=dtype, leave_out=leave_out).check()
@@ -48,7 +47,7 @@ def test_float32_lies_within_torchs_own_rounding():
     ratios = []
     for op in OPS:
         if torch.float32 in op.supported_dtypes("cpu") and not op.name.endswith("hinge_embedding_loss"):
-            tally = samples(op, dtype=torch.float32, limit=1, jit=op.name.endswith("ctc_loss"))
+            tally = samples(op, dtype=torch.float32, limit=1)
             tally.check()
             ratios += tally.ratios
     assert np.median(ratios) <= 1.5

@@ -30,7 +30,8 @@ def compare(name, inputs, args=(), **kwargs):
 
     weights = cotangent(to_numpy(theirs))
     theirs.backward(to_torch(weights))
-    value, grads = autograd.backward(loss_fn, [jnp.asarray(each) for each in inputs], gradient=jnp.asarray(weights))
+    backward = jax.jit(lambda inputs, weights: autograd.backward(loss_fn, inputs, gradient=weights))
+    value, grads = backward([jnp.asarray(each) for each in inputs], jnp.asarray(weights))
     scale = 1e-13 * (1 + np.abs(to_numpy(theirs)).max(initial=0))  # where the result cancels to nearly nothing
     for ours, reference in [(value, to_numpy(theirs)), *zip(grads, (to_numpy(x.grad) for x in leaves), strict=True)]:
         measured = distance(ours, reference)
