@@ -46,7 +46,7 @@ def compare(name, *tensors, **kwargs):
     theirs = torch_answer(lambda *given: getattr(torch.nn.functional, name)(*given, **kwargs), list(tensors))
     with jax.enable_x64(True):
         ours = jax_answer(
-            lambda *given: getattr(F, name)(*given, **kwargs), [to_jax(t) for t in tensors], list(theirs[1]), False
+            lambda *given: getattr(F, name)(*given, **kwargs), [to_jax(t) for t in tensors], list(theirs[1])
         )
     found = complaint(ours, theirs)
     assert not found, (name, kwargs, found)
