@@ -173,6 +173,8 @@ class Naming:
                 continue
             if name in said:
                 matches[name] = said[name]
+            elif name in known and name in own:  # it lies otherwise than the parameter does: that is to be seen
+                matches[name] = Match(name, Layout(tuple(range(own[name].ndim)), own[name].shape))
             elif name in known:
                 path = by_suffix(known[name].path, own, pool[known[name].path].shape)
                 if path is not None:
