@@ -1,8 +1,11 @@
 """Causes that the port of a whole recipe met: a cosine of another length, a decay that is clipped."""
 
+import jax
 import numpy as np
 import pytest
+import torch
 
+from jaxgrad.parity.causes.rules.kernel import padded_same
 from tests.parity.causes.test_recordings import explained
 
 BASE = 0.05
@@ -57,3 +60,15 @@ def test_a_decay_that_is_clipped(eps, step):
     cause = explained(right, wrong, "optimizer", "momentum_buffer['w']", meta, {"params": start}, step=0)
     assert (cause.name, cause.parameters) == ("decay_clipped", {"eps": eps})
     assert cause.remaining < 1e-12 and ("1e-6" in cause.sentence) == (eps == 0.0)
+
+
+@pytest.mark.parametrize("stride, dilation, size", [(1, 1, 7), (2, 1, 8), (2, 1, 7), ((2, 1), (1, 2), 9)])
+def test_padding_like_same(stride, dilation, size):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 3, size, size + 1)).astype("f"), rng.normal(size=(4, 3, 3, 2)).astype("f")
+    both = [(each, each) if isinstance(each, int) else each for each in (stride, dilation)]
+    wanted = jax.lax.conv_general_dilated(x, w, both[0], "SAME", rhs_dilation=both[1])
+    found = padded_same(
+        torch, torch.nn.functional.conv2d, (torch.tensor(x), torch.tensor(w), None, stride, 1, dilation), {}
+    )
+    assert np.allclose(found.numpy(), wanted, atol=1e-5)

@@ -35,7 +35,8 @@ FIXES = (
         (0, "loss"),
         None,
         "flax pads to the SAME size by default. With a stride of 2 that puts the extra row behind, torch's padding=1 "
-        "puts one on either side: every picture is shifted by a pixel.",
+        "puts one on either side: every picture is shifted by a pixel. No cause is named, since two faults meet in "
+        "this one number; alone it is.",
         (
             (
                 "nn.Conv(features, (size, size), strides, use_bias=False, name=name)",
@@ -116,27 +117,27 @@ FIXES = (
 )
 
 
-def source(count: int) -> str:
-    """The port with the first fixes made."""
+def source(count: int, *, without: int = 0) -> str:
+    """The port with the first fixes made, but for some at the beginning."""
     text = NAIVE.read_text(encoding="utf-8")
-    for fix in FIXES[:count]:
+    for fix in FIXES[without:count]:
         for old, new in fix.changes:
             assert text.count(old) == 1, (fix.title, old)
             text = text.replace(old, new)
     return text
 
 
-def port(count: int) -> ModuleType:
+def port(count: int, *, without: int = 0) -> ModuleType:
     """The module that this source makes."""
     module = ModuleType("port")
-    exec(compile(source(count), NAIVE.name, "exec"), vars(module))
+    exec(compile(source(count, without=without), NAIVE.name, "exec"), vars(module))
     return module
 
 
-def comparison(count: int, steps: int) -> "parity.Report":
-    """The port with the first fixes made, against the recipe."""
+def comparison(count: int, steps: int, *, without: int = 0) -> "parity.Report":
+    """The port with the first fixes made, but for some at the beginning, against the recipe."""
     model, reference = recipe.reference()
-    made = port(count)
+    made = port(count, without=without)
     params, stats = recipe.start(model)
     candidate = parity.from_jax(made.step, (params, stats, made.tx.init(params), 0))
     return parity.compare(reference, candidate, recipe.batches(steps))

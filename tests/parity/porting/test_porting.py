@@ -19,6 +19,12 @@ def test_the_next_divergence_is_found(count):
 
 
 @pytest.mark.exhaustive
+def test_the_padding_alone_is_named():
+    report = comparison(len(FIXES), 1, without=1)
+    assert (report.first.phase, report.cause.name) == ("loss", "padding_same")
+
+
+@pytest.mark.exhaustive
 def test_in_the_end_it_is_equal():
     comparison(len(FIXES), 4).assert_ok()
 

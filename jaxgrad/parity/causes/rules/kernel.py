@@ -28,6 +28,24 @@ def _flipped(weight: Any) -> Any:
     return weight.flip(tuple(range(2, weight.ndim)))
 
 
+def padded_same(torch: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    """A convolution of torch's, padded as SAME pads."""
+    given = (
+        dict(zip(("input", "weight", "bias", "stride", "padding", "dilation", "groups"), args, strict=False)) | kwargs
+    )
+    sizes, kernels = given["input"].shape[2:], given["weight"].shape[2:]
+    strides, dilations = (_each(given.get(name, 1), len(sizes)) for name in ("stride", "dilation"))
+    pads: list[int] = []
+    for size, kernel, stride, dilation in zip(sizes, kernels, strides, dilations, strict=True):
+        total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+        pads = [total // 2, total - total // 2, *pads]  # torch's pad begins with the last axis
+    return function(**given | {"input": torch.nn.functional.pad(given["input"], pads), "padding": 0})
+
+
+def _each(value: Any, count: int) -> tuple[int, ...]:
+    return (value,) * count if isinstance(value, int) else tuple(value) * (count // len(value))
+
+
 @rule("untransposed_kernel", "the weight is not transposed", *ANY)
 def untransposed_kernel(context: Context) -> Iterator[Prediction]:
     """``x @ W`` for a square W (flax keeps (in, out)); height and width of a kernel exchanged."""
@@ -53,10 +71,12 @@ def bias_missing(context: Context) -> Iterator[Prediction]:
     yield from outputs(context, ("Linear", "Conv"), {"without_bias": True}, bias="none")
 
 
-@rule("padding_same", "the padding is that of SAME, more behind than in front", "forward")
+@rule("padding_same", "the padding is that of SAME, more behind than in front", *ANY)
 def padding_same(context: Context) -> Iterator[Prediction]:
     """With a stride, SAME pads the end first where torch pads both sides alike."""
     yield from outputs(context, ("Conv",), {"padding_like": _same}, padding="SAME")
+    if context.phase != "forward":
+        yield from remade(context, dict.fromkeys(CONVOLUTIONS, padded_same), padding="SAME")
 
 
 def _same(x: Array, window: tuple[int, ...], o: Any) -> Array:
