@@ -56,7 +56,8 @@ def castable(name: str | Callable[..., str]) -> Callable[[F], F]:
     ('linear', Array([[2.]], dtype=float32))
     """
 
-    around, name_of = _around, (lambda *args, **kwargs: name) if isinstance(name, str) else name
+    around = _around
+    name_of: Callable[..., str] = (lambda *args, **kwargs: name) if isinstance(name, str) else name
 
     def decorate(fn: F) -> F:
         def cast(*args: Any, **kwargs: Any) -> Any:

@@ -74,7 +74,7 @@ def _with_literals(eqn: JaxprEqn, operands: list[Any]) -> Sequence[Any]:
 
 
 def _differ(eqn: JaxprEqn, operands: list[Any]) -> bool:
-    return any(x.dtype != atom.aval.dtype for atom, x in zip(eqn.invars, operands, strict=True) if hasattr(x, "dtype"))
+    return any(new is not x for new, x in zip(as_traced(eqn.invars, operands), operands, strict=True))
 
 
 def _all_lower(operands: list[Any], lower: np.dtype) -> bool:

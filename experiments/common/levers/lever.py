@@ -41,7 +41,7 @@ class Lever:
     members: int = 1
 
 
-UNEVEN = {"skewed": True, "baseline": "unequal classes"}
+UNEVEN: dict[str, Any] = {"skewed": True, "baseline": "unequal classes"}
 TIMES = LARGE // BATCH
 
 LEVERS: dict[str, Lever] = {

@@ -33,8 +33,8 @@ class Run:
         steps = epochs * -(-len(images.y) // lever.batch)
         self.held: dict[str, Any] = {}
         if lever.schedule:
-            peak = 4 * arguments["lr"]
-            self.held["schedule"] = optim.lr_scheduler.OneCycleLR(arguments["lr"], peak, total_steps=steps)
+            lr, once = arguments["lr"], optim.lr_scheduler.OneCycleLR
+            self.held["schedule"] = once(lr, 4 * lr, total_steps=steps, cycle_momentum=False)
         half = amp.autocast("cpu", dtype=jnp.bfloat16) if lever.autocast else None
         loss_fn = train.supervised(self.model, criterion)
         step: Any = train.make_train_step(loss_fn, self.tx, autocast=half, **self.held)

@@ -30,7 +30,9 @@ class Run:
         kind, arguments = lever.optimizer
         self.optimizers = [getattr(torch.optim, kind)(model.parameters(), **arguments) for model in self.models]
         self.schedules = [
-            torch.optim.lr_scheduler.OneCycleLR(optimizer, 4 * arguments["lr"], total_steps=self.steps)
+            torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, 4 * arguments["lr"], total_steps=self.steps, cycle_momentum=False
+            )
             for optimizer in self.optimizers
             if lever.schedule
         ]
