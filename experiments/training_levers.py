@@ -3,9 +3,10 @@
 A perceptron with one hidden layer on 6,000 images of FashionMNIST, SGD(0.1), batch 64, five epochs: the baseline. Each
 lever changes one line of that loop and is run from five seeds: moved images, a convolutional network, bfloat16 where
 torch's autocast takes it, five networks by ``vmap`` whose probabilities are averaged, smoothed labels, momentum, Adam,
-AdamW, a lr that warms up and falls, a batch eight times as large with the same lr and with one eight times as large.
-Two levers are for classes of unequal size (10 to 1, on a test set of equal classes), and have a baseline of their own:
-weights in the loss, and a sampler that draws rare classes as often as common ones.
+AdamW, a lr that warms up and falls, and a batch eight times as large: with the same lr, with one eight times as large
+from the first step on, and with that one warmed up. Two levers are for classes of unequal size (10 to 1, on a test set
+of equal classes), and have a baseline of their own: weights in the loss, and a sampler that draws rare classes as often
+as common ones.
 
 What is shown is the accuracy, its spread over the seeds and the time. A gain that is smaller than the spread is none.
 Torch runs the same levers from the same seeds: the same first parameters, the same batches in the same order, the same
@@ -13,8 +14,8 @@ moves of images. What is judged is that, and the losses of the first steps, whic
 by its own, which is shown).
 
     python -m experiments run training_levers          # a few minutes with torch
-    expected: the convolutional network, moved images and momentum gain; a large batch alone loses, a larger lr wins it
-    back; unequal classes are helped by either of their levers
+    expected: Adam, AdamW and a schedule gain 3 points, momentum 2, class weights 3 on unequal classes; what makes the
+    task harder (moved images) or the steps fewer (a large batch) loses in so short a run
 """
 
 import time
@@ -131,6 +132,8 @@ EXPERIMENT = Experiment(
         "*first losses": Noise(),
         "*": Info(),
     },
-    expected="The convolutional network, moved images and momentum gain; a large batch alone loses and a larger lr "
-    "wins it back; classes of unequal size are helped by weights and by a sampler. A gain below its error is none.",
+    expected="In five epochs a better optimizer and a schedule gain most (3 points), then weights for unequal classes; "
+    "bfloat16 and averaging networks that have not yet fitted the images change nothing beyond the spread, and moved "
+    "images lose. A large batch loses; eight times the lr wins part of it back when warmed up, and loses the rest when "
+    "not. A gain below its error is none.",
 )

@@ -21,7 +21,7 @@ class Lever:
         weights: whether the loss weighs a class by the inverse of its size.
         sampler: whether rows are drawn with probabilities of the inverse of their class's size.
         smoothing: of the labels.
-        schedule: whether the lr warms up and falls (``OneCycleLR``).
+        peak: the multiple of its lr to which it warms up before it falls (``OneCycleLR``); None for a constant lr.
         autocast: whether the forward pass runs in bfloat16.
         members: how many networks are trained side by side, and their probabilities averaged.
     """
@@ -36,7 +36,7 @@ class Lever:
     weights: bool = False
     sampler: bool = False
     smoothing: float = 0.0
-    schedule: bool = False
+    peak: float | None = None
     autocast: bool = False
     members: int = 1
 
@@ -54,9 +54,12 @@ LEVERS: dict[str, Lever] = {
     "momentum 0.9, lr 0.01": Lever("optimizer", optimizer=("SGD", {"lr": 0.01, "momentum": 0.9})),
     "Adam": Lever("optimizer", optimizer=("Adam", {"lr": 1e-3})),
     "AdamW": Lever("optimizer", optimizer=("AdamW", {"lr": 1e-3, "weight_decay": 0.01})),
-    "schedule": Lever("scheduler.step()", schedule=True),
+    "schedule": Lever("scheduler.step()", peak=4.0),
     "large batch": Lever("DataLoader(batch_size)", batch=LARGE),
-    "large batch, lr scaled": Lever("the same, and lr", batch=LARGE, optimizer=("SGD", {"lr": RATE * TIMES})),
+    "large batch, lr x 8": Lever("the same, and lr", batch=LARGE, optimizer=("SGD", {"lr": RATE * TIMES})),
+    "large batch, lr x 8, warmed up": Lever(
+        "the same, and scheduler.step()", batch=LARGE, optimizer=("SGD", {"lr": RATE * TIMES}), peak=1.0
+    ),
     "unequal classes": Lever("the data", skewed=True),
     "class weights": Lever("criterion(out, y)", weights=True, **UNEVEN),
     "weighted sampler": Lever("DataLoader(sampler)", sampler=True, **UNEVEN),

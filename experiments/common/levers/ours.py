@@ -32,9 +32,9 @@ class Run:
         self.tx = getattr(optim, kind)(**arguments)
         steps = epochs * -(-len(images.y) // lever.batch)
         self.held: dict[str, Any] = {}
-        if lever.schedule:
+        if lever.peak is not None:
             lr, once = arguments["lr"], optim.lr_scheduler.OneCycleLR
-            self.held["schedule"] = once(lr, 4 * lr, total_steps=steps, cycle_momentum=False)
+            self.held["schedule"] = once(lr, lever.peak * lr, total_steps=steps, cycle_momentum=False)
         half = amp.autocast("cpu", dtype=jnp.bfloat16) if lever.autocast else None
         loss_fn = train.supervised(self.model, criterion)
         step: Any = train.make_train_step(loss_fn, self.tx, autocast=half, **self.held)

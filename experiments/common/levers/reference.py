@@ -31,10 +31,10 @@ class Run:
         self.optimizers = [getattr(torch.optim, kind)(model.parameters(), **arguments) for model in self.models]
         self.schedules = [
             torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, 4 * arguments["lr"], total_steps=self.steps, cycle_momentum=False
+                optimizer, lever.peak * arguments["lr"], total_steps=self.steps, cycle_momentum=False
             )
             for optimizer in self.optimizers
-            if lever.schedule
+            if lever.peak is not None
         ]
         return self
 
