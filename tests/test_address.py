@@ -36,7 +36,7 @@ ADDED = {
     "nn.utils": {"grads", "names", "order"},
     "optim": {"param_groups"},
     "optim.lr_scheduler": {"lr"},
-    "optim.swa_utils": {"lr", "params", "model", "generator"},
+    "optim.swa_utils": {"lr", "params", "model", "generator", "names"},
     "utils.data": {"prefetch", "generator"},
 }
 """What makes the hidden state visible."""

@@ -28,10 +28,15 @@ def absolute(x: Array) -> Array:
 @absolute.defjvp
 def _absolute_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (t,) = primals, tangents
-    return absolute(x), jnp.real(jnp.conj(_sgn(x)) * t)
+    return absolute(x), jnp.real(jnp.conj(sgn(x)) * t)
 
 
-def _sgn(x: Array) -> Array:
+def sgn(x: Array) -> Array:
+    """``torch.sgn``: the sign, 0 at nan; of a complex number x / |x|, and 0 at 0.
+
+    >>> sgn(jnp.array([-2.0, jnp.nan])).tolist()
+    [-1.0, 0.0]
+    """
     if not jnp.issubdtype(x.dtype, jnp.complexfloating):
         return jnp.where(x > 0, 1, jnp.where(x < 0, -1, 0)).astype(x.dtype)  # 0 at nan
     size = jnp.abs(x)
@@ -97,15 +102,15 @@ def _norm_jvp(
 def _slope(x: Array, norm: Array, p: float, axis: Axis, share_ties: bool) -> Array:
     """The derivative of the norm by each entry: torch's ``norm_backward``."""
     if p == 1:
-        return _sgn(x)
+        return sgn(x)
     if p == 2:
         return _ratio(x, norm)
     size = absolute(x)
     if math.isinf(p):
         reached = (size == norm) | jnp.isnan(size)
         count = jnp.sum(reached, axis, keepdims=True).astype(size.dtype) if share_ties else jnp.ones_like(norm)
-        return _sgn(x) * (reached / count)
-    powers = _sgn(x) * jnp.where(size == 0, 0, jnp.where(size == 0, 1, size) ** (p - 1))
+        return sgn(x) * (reached / count)
+    powers = sgn(x) * jnp.where(size == 0, 0, jnp.where(size == 0, 1, size) ** (p - 1))
     return _ratio(powers, norm ** (p - 1) if p > 1 else jnp.where(norm == 0, 0, norm) ** (p - 1))
 
 

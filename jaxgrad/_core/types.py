@@ -12,6 +12,8 @@ import jax
 
 Array: TypeAlias = jax.Array
 
+Shape: TypeAlias = tuple[int, ...]
+
 PyTree: TypeAlias = Any
 """Any nesting of dicts, lists, tuples and registered nodes with arrays at the leaves."""
 

@@ -89,10 +89,7 @@ def sgn(input: Array) -> Array:
     Source: torch.sgn.
     """
     input = jnp.asarray(input)
-    if not jnp.iscomplexobj(input):
-        return sign(input)
-    size = jnp.abs(jnp.where(input == 0, jnp.ones_like(input), input))
-    return jnp.where(input == 0, jnp.zeros_like(input), input / size)
+    return norms.sgn(input) if jnp.iscomplexobj(input) else sign(input)
 
 
 @jax.custom_jvp

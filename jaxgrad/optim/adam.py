@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxgrad._core.types import Array
 from jaxgrad.optim._rule.arithmetic import addcdiv, addcmul, decay_factor, decayed, div, lerp, mul, plus, sqrt
 from jaxgrad.optim._rule.checks import check, check_at_least, check_betas, check_lr, check_one_element
-from jaxgrad.optim._rule.flags import check_flags, is_tensor
+from jaxgrad.optim._rule.flags import check_flags, given_as_tensor
 from jaxgrad.optim._rule.kinds import as_tuple, constructor
 from jaxgrad.optim._rule.lift import lift
 from jaxgrad.optim._rule.optimizer import Optimizer
@@ -60,7 +60,8 @@ def _validate(
     check_at_least("Invalid epsilon value", eps)
     check_betas(betas)
     check_at_least("Invalid weight_decay value", weight_decay)
-    check(lambda: is_tensor(betas[0]) == is_tensor(betas[1]), "betas must be either both floats or both Tensors")
+    first, second = map(given_as_tensor, betas)
+    check(lambda: first == second, "betas must be either both floats or both Tensors")
     for index, beta in enumerate(betas):
         check_one_element(f"betas[{index}]", beta)
 

@@ -13,10 +13,10 @@ from jaxgrad._core.diagnosis import in_place_of, with_diagnosis
 from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.dtypes import as_dtype
 from jaxgrad._core.errors import explain, is_traced
+from jaxgrad._core.types import Shape
 from jaxgrad.random.dtypes import FLOATS, is_float
 from jaxgrad.random.generator import Generator
 
-Shape = tuple[int, ...]
 P = ParamSpec("P")
 R = TypeVar("R")
 

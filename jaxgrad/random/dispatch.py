@@ -17,8 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.errors import is_traced
-from jaxgrad._core.types import Array
-from jaxgrad.random.checks import Shape
+from jaxgrad._core.types import Array, Shape
 from jaxgrad.random.generator import Generator
 from jaxgrad.random.host.stream import Stream
 

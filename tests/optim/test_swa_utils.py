@@ -356,3 +356,34 @@ def test_update_bn_without_batch_norm_does_not_touch_the_loader():
         yield
 
     assert swa_utils.update_bn(loader(), nnx.Linear(2, 3, rngs=nnx.Rngs(0))) == {}
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.parametrize("names", ["body.*", ["body.w", "body.b"], lambda name, leaf: name.startswith("body"), "mask"])
+def test_some_parameters_are_averaged_and_the_others_followed(names, jitted, x64):
+    """The language of ``freeze`` and of the groups; torch's model of the same parameters alone has the same average."""
+    rng = np.random.default_rng(0)
+    draws = [{name: rng.standard_normal(3) for name in ("head.w", "body.w", "body.b")} for _ in range(4)]
+    names = {name: name != "head.w" for name in draws[0]} if names == "mask" else names
+    average = swa_utils.AveragedModel(
+        {name: jnp.asarray(value) for name, value in draws[0].items()},
+        avg_fn=swa_utils.get_ema_avg_fn(0.75),
+        names=names,
+    )
+    update = jax.jit(lambda average, params: average.update_parameters(params)) if jitted else None
+    theirs = torch.nn.ParameterDict({name.replace(".", "_"): torch.tensor(v) for name, v in draws[0].items()})
+    reference = torch.optim.swa_utils.AveragedModel(theirs, avg_fn=torch.optim.swa_utils.get_ema_avg_fn(0.75))
+    for draw in draws:
+        params = {name: jnp.asarray(value) for name, value in draw.items()}
+        average = update(average, params) if update else average.update_parameters(params)
+        with torch.no_grad():
+            for name, value in draw.items():
+                theirs[name.replace(".", "_")].copy_(torch.tensor(value))
+        reference.update_parameters(theirs)
+    np.testing.assert_array_equal(average.module["head.w"], draws[-1]["head.w"])
+    for name in ("body.w", "body.b"):
+        expected = reference.module[name.replace(".", "_")].detach()
+        np.testing.assert_allclose(average.module[name], expected, rtol=1e-13)
+        assert not np.allclose(average.module[name], draws[-1][name])
+    with pytest.raises(KeyError, match=r'no parameter matches "tail\.\*"'):
+        swa_utils.AveragedModel({"w": jnp.ones(1)}, names="tail.*")

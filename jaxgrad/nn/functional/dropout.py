@@ -33,9 +33,7 @@ from jaxgrad._core.arguments import refuse_inplace
 from jaxgrad._core.caller import users_level
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array
-
-Shape = tuple[int, ...]
+from jaxgrad._core.types import Array, Shape
 
 _ALPHA = 1.7580993408473766  # -scale * alpha of SELU: what a dropped unit is set to
 

@@ -8,8 +8,8 @@ from jaxgrad._core.arguments import as_number
 from jaxgrad._core.dtype_names import c_name
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array
-from jaxgrad.random.checks import Shape, as_shape
+from jaxgrad._core.types import Array, Shape
+from jaxgrad.random.checks import as_shape
 
 
 def constant(shape: Shape, val: float, *, dtype: Any = jnp.float32) -> Array:

@@ -4,9 +4,9 @@ import math
 from typing import TypeAlias
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array
+from jaxgrad._core.types import Array, Shape
 from jaxgrad.random import Generator
-from jaxgrad.random.checks import Shape, as_shape
+from jaxgrad.random.checks import as_shape
 
 Drawn: TypeAlias = tuple[Array, Generator]
 """The values, and the generator after them."""

@@ -10,10 +10,11 @@ from jaxgrad import random
 from jaxgrad._core.arguments import as_number, wrong_kind
 from jaxgrad._core.caller import users_level
 from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.types import Shape
 from jaxgrad.nn.init.fans import Drawn, _calculate_fan_in_and_fan_out
 from jaxgrad.nn.init.gain import calculate_gain
 from jaxgrad.random import Generator
-from jaxgrad.random.checks import Shape, as_shape, takes_generator
+from jaxgrad.random.checks import as_shape, takes_generator
 
 
 @takes_generator

@@ -9,9 +9,10 @@ from jaxgrad import random
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
+from jaxgrad._core.types import Shape
 from jaxgrad.nn.init.fans import Drawn
 from jaxgrad.random import Generator
-from jaxgrad.random.checks import Shape, as_shape, takes_generator
+from jaxgrad.random.checks import as_shape, takes_generator
 from jaxgrad.random.dtypes import check_dtype
 
 

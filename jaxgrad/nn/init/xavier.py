@@ -7,9 +7,10 @@ import jax.numpy as jnp
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_number
+from jaxgrad._core.types import Shape
 from jaxgrad.nn.init.fans import Drawn, _calculate_fan_in_and_fan_out
 from jaxgrad.random import Generator
-from jaxgrad.random.checks import Shape, takes_generator
+from jaxgrad.random.checks import takes_generator
 
 
 @takes_generator

@@ -14,7 +14,7 @@ from jaxgrad.nn.functional.normalization.response_norm import window_sum
 from jaxgrad.nn.modules.module import Module
 from jaxgrad.nn.parameter import Parameter, filled, value_of
 
-Shape = int | Sequence[int]
+Sizes = int | Sequence[int]
 
 
 class LayerNorm(Module):
@@ -41,7 +41,7 @@ class LayerNorm(Module):
 
     def __init__(
         self,
-        normalized_shape: Shape,
+        normalized_shape: Sizes,
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
@@ -89,7 +89,7 @@ class RMSNorm(Module):
 
     def __init__(
         self,
-        normalized_shape: Shape,
+        normalized_shape: Sizes,
         eps: float | None = None,
         elementwise_affine: bool = True,
         device: jax.Device | None = None,
@@ -241,5 +241,5 @@ class CrossMapLRN2d(LocalResponseNorm):
         return input * (total * (self.alpha / self.size) + self.k) ** -self.beta
 
 
-def _as_shape(shape: Shape) -> tuple[int, ...]:
+def _as_shape(shape: Sizes) -> tuple[int, ...]:
     return (int(shape),) if isinstance(shape, numbers.Integral) else tuple(shape)

@@ -33,7 +33,7 @@ def check_flags(flags: Mapping[str, Any], tensors: Mapping[str, Any] | None = No
         if not isinstance(flag, bool) and not (optional and flag is None):
             raise TypeError(explain(f"{name} must be a bool{' or None' if optional else ''}", got=repr(flag)))
     for name, value in (tensors or {}).items():
-        if is_tensor(value) and flags.get("foreach") and not flags.get("capturable"):
+        if given_as_tensor(value) and flags.get("foreach") and not flags.get("capturable"):
             raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
     if flags.get("fused") and flags.get("differentiable"):
         raise RuntimeError("`fused` does not support `differentiable`")
@@ -41,6 +41,6 @@ def check_flags(flags: Mapping[str, Any], tensors: Mapping[str, Any] | None = No
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
-def is_tensor(value: Any) -> bool:
+def given_as_tensor(value: Any) -> bool:
     """Whether a hyper-parameter was given as an array, as torch's "lr as a Tensor"."""
     return isinstance(value, (jax.Array, np.ndarray))

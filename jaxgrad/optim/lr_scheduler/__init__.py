@@ -21,7 +21,8 @@ from jaxgrad.optim.lr_scheduler.multiplicative import (
 )
 from jaxgrad.optim.lr_scheduler.one_cycle import OneCycleLR
 from jaxgrad.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, State, TabulatedLR
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, TabulatedLR
+from jaxgrad.optim.lr_scheduler.state import State
 
 __all__ = [
     "LRScheduler",

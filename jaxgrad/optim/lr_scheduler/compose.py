@@ -20,7 +20,8 @@ from jaxgrad.optim.lr_scheduler.cyclic import CyclicLR
 from jaxgrad.optim.lr_scheduler.groups import as_groups, lookup, normalize_lr
 from jaxgrad.optim.lr_scheduler.one_cycle import OneCycleLR
 from jaxgrad.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, State
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import State
 
 
 class _SequentialMemory(NamedTuple):

@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxgrad.optim.lr_scheduler.groups import Number
 from jaxgrad.optim.lr_scheduler.powers import half_cosine
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory, State
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import Memory, State
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,8 @@ from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, per_group
 from jaxgrad.optim.lr_scheduler.powers import integer_power
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory, State
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import Memory, State
 
 _MODES = ("triangular", "triangular2", "exp_range")
 

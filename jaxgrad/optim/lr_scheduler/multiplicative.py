@@ -17,7 +17,8 @@ from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups
 from jaxgrad.optim.lr_scheduler.powers import integer_power
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import Memory
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ import jax
 from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import from_file
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, lookup, per_group
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory, State
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import Memory, State
 
 
 class _Phase(NamedTuple):

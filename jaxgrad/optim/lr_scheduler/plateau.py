@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, own_arguments
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, as_host_numbers
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, State
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import State
 
 
 class PlateauMemory(NamedTuple):

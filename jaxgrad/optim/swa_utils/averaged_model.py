@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain, quoted
+from jaxgrad._core.selection import Where, select
 from jaxgrad._core.types import Array, Buffers, Params
 from jaxgrad.optim.swa_utils.averages import AvgFn, MultiAvgFn, get_swa_avg_fn
 
@@ -27,15 +28,23 @@ class AveragedModel:
             the equal average. It is also called, and its result dropped, at the first update.
         multi_avg_fn: the same of lists of tensors of one dtype; returns the list (torch's writes into it).
         use_buffers: whether buffers are averaged.
+        names: which parameters are averaged: names, patterns ("head.*"), a predicate of name and parameter, or a mask.
+            The others are copied at every update, as buffers are. All of them by default, as in torch.
 
     Raises:
         AssertionError: ``Only one of avg_fn and multi_avg_fn should be provided``.
+        KeyError: a name or pattern matches no parameter.
 
     >>> averaged = AveragedModel({"w": jnp.array([0.0])})
     >>> for value in (1.0, 2.0, 6.0):
     ...     averaged = averaged.update_parameters({"w": jnp.array([value])})
     >>> averaged.module["w"].tolist(), int(averaged.n_averaged)
     ([3.0], 3)
+    >>> averaged = AveragedModel({"w": jnp.array(0.0), "head": jnp.array(0.0)}, names="w")
+    >>> for value in (1.0, 2.0):
+    ...     averaged = averaged.update_parameters({"w": jnp.array(value), "head": jnp.array(value)})
+    >>> averaged.module["w"].item(), averaged.module["head"].item()
+    (1.5, 2.0)
 
     Source: Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization, 2018.
     """
@@ -47,6 +56,7 @@ class AveragedModel:
     avg_fn: AvgFn | None
     multi_avg_fn: MultiAvgFn | None
     use_buffers: bool
+    averaged: tuple[str, ...]
 
     def __init__(
         self,
@@ -55,12 +65,14 @@ class AveragedModel:
         avg_fn: AvgFn | None = None,
         multi_avg_fn: MultiAvgFn | None = None,
         use_buffers: bool = False,
+        *,
+        names: Where = None,
     ) -> None:
         if avg_fn is not None and multi_avg_fn is not None:
             raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
         params, buffers = _params_and_buffers(model)
         self._set(_copy(params, device), _copy(buffers, device), jnp.zeros((), jnp.int32))
-        self._configure(device, avg_fn, multi_avg_fn, use_buffers)
+        self._configure(device, avg_fn, multi_avg_fn, use_buffers, tuple(select(params, names)))
 
     def update_parameters(self, model: Params | tuple[Params, Buffers]) -> "AveragedModel":
         """The average with one more model in it: its parameters, or ``(parameters, buffers)``.
@@ -71,12 +83,12 @@ class AveragedModel:
         params, buffers = (_copy(each, self.device) for each in _params_and_buffers(model))
         _check_names(self.module, params, "parameters")
         _check_names(self.buffers, buffers, "buffers")
-        if self.use_buffers:
-            averaged = self._average({**self.module, **self.buffers}, {**params, **buffers})
-            module = {name: averaged[name] for name in self.module}
-            buffers = {name: averaged[name] for name in self.buffers}
-        else:
-            module = self._average(self.module, params)
+        chosen = [*self.averaged, *(self.buffers if self.use_buffers else ())]
+        before, now = {**self.module, **self.buffers}, {**params, **buffers}
+        averaged = self._average({name: before[name] for name in chosen}, now)
+        copied = {name: value.astype(before[name].dtype) for name, value in params.items()}
+        module = {name: averaged.get(name, copied[name]) for name in self.module}
+        buffers = {name: averaged.get(name, value) for name, value in buffers.items()}
         _, static = self.tree_flatten()
         return self.tree_unflatten(static, (module, buffers, self.n_averaged + 1))
 
@@ -101,7 +113,7 @@ class AveragedModel:
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The arrays, and what is static under jit."""
-        static = (self.device, self.avg_fn, self.multi_avg_fn, self.use_buffers)
+        static = (self.device, self.avg_fn, self.multi_avg_fn, self.use_buffers, self.averaged)
         return (self.module, self.buffers, self.n_averaged), static
 
     @classmethod
@@ -117,7 +129,8 @@ class AveragedModel:
             object.__setattr__(self, name, value)
 
     def _configure(self, *values: Any) -> None:
-        for name, value in zip(("device", "avg_fn", "multi_avg_fn", "use_buffers"), values, strict=True):
+        names = ("device", "avg_fn", "multi_avg_fn", "use_buffers", "averaged")
+        for name, value in zip(names, values, strict=True):
             object.__setattr__(self, name, value)
 
     def _average(self, averaged: Params, current: Params) -> Params:

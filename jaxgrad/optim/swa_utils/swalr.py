@@ -10,7 +10,8 @@ from jaxgrad._core.types import Array
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, per_group
 from jaxgrad.optim.lr_scheduler.powers import half_cosine
-from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler, Memory
+from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
+from jaxgrad.optim.lr_scheduler.state import Memory
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrad.random.checks import Shape, check_std, check_uniform
+from jaxgrad._core.types import Shape
+from jaxgrad.random.checks import check_std, check_uniform
 from jaxgrad.random.dtypes import as_float
 from jaxgrad.random.host.integers import randperm
 from jaxgrad.random.host.normal import normal

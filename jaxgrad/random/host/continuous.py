@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxgrad.random.checks import Shape
+from jaxgrad._core.types import Shape
 from jaxgrad.random.dtypes import round_to
 from jaxgrad.random.host.double import fma64, mapped, settle
 from jaxgrad.random.host.normal import scalar_normals

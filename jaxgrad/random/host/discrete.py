@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxgrad._core.errors import explain
+from jaxgrad._core.types import Shape
 from jaxgrad.random._words.formulas import LOW24, U24
-from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, round_to
 from jaxgrad.random.host.continuous import exponential
 from jaxgrad.random.host.double import mapped

@@ -7,7 +7,8 @@ import numpy as np
 
 from jaxgrad._core.caller import users_level
 from jaxgrad._core.dtype_names import c_name, torch_name
-from jaxgrad.random.checks import Shape, check_range
+from jaxgrad._core.types import Shape
+from jaxgrad.random.checks import check_range
 from jaxgrad.random.dtypes import DIGITS, is_float, round_to
 from jaxgrad.random.host.stream import Stream
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxgrad._core.types import Shape
 from jaxgrad.random._words import formulas
-from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, round_to
 from jaxgrad.random.host.double import fma64, mapped
 from jaxgrad.random.host.stream import Stream

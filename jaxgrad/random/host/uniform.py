@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrad.random.checks import Shape
+from jaxgrad._core.types import Shape
 from jaxgrad.random.host.double import fma64
 from jaxgrad.random.host.stream import Stream
 

@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.types import Array
+from jaxgrad._core.types import Array, Shape
 from jaxgrad.random._words import mt19937
 from jaxgrad.random._words.formulas import LOW24, U24
-from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import DIGITS, HALVES, is_float
 from jaxgrad.random.generator import Generator
 from jaxgrad.random.host.integers import WIDE, bounds, is_full, last

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.types import Array
+from jaxgrad._core.types import Array, Shape
 from jaxgrad.random._words import formulas, fused, mt19937
-from jaxgrad.random.checks import Shape
 from jaxgrad.random.dtypes import HALVES, as_float
 from jaxgrad.random.generator import Generator
 
