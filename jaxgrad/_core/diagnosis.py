@@ -149,7 +149,8 @@ def _missed(hint: Any, value: Any) -> str | None:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         missed = [_missed(part, value) for part in parts]
-        return None if None in missed else " or ".join(dict.fromkeys(each for each in missed if each != "None"))
+        kinds = dict.fromkeys(each for each in missed if each is not None and each != "None")
+        return None if None in missed else " or ".join(kinds)
     if hint in (int, float) and isinstance(value, int) and not -(2**63) <= value < 2**63:
         return f"{hint.__name__} of 64 bits"
     if hint in _SIMPLE:

@@ -11,10 +11,9 @@ import numpy as np
 from jaxgrad._core.arguments import as_array, as_integer, as_number, wrong_kind
 from jaxgrad._core.dtypes import keep_dtype
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import Array
+from jaxgrad._core.types import Array, Shape
 from jaxgrad.random import host, traced
 from jaxgrad.random.checks import (
-    Shape,
     as_shape,
     check_geometric,
     check_multinomial,

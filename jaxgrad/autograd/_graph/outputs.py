@@ -99,7 +99,8 @@ def _gradients(group: Group, name: str, candidates: list[Any]) -> Iterator[dict[
         return [env[var] for var in made]
 
     for k, var in enumerate(made):
-        fitting = [each for each in cotangents if np.shape(each) == var.aval.shape and _dtype(each) == var.aval.dtype]
+        aval: Any = var.aval
+        fitting = [each for each in cotangents if np.shape(each) == aval.shape and _dtype(each) == aval.dtype]
         if _is_inexact(var) and fitting:
             _, pull_back = jax.vjp(lambda *given, k=k: run(*given)[k], *[values[atom] for atom in operands])
             for cotangent in fitting:

@@ -172,7 +172,7 @@ class Module(Listing):
 
 
 def _wrong_argument(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError | None:
-    constructor: Any = cls.__init__
+    constructor: Any = getattr(cls, "__init__")  # noqa: B009  # of the class that was called
     ours = cls.__module__.startswith("jaxgrad.")
     draws = "rngs" in inspect.signature(constructor).parameters and "rngs" not in kwargs
     if not ours and not draws:  # what a constructor of the user's takes is his affair

@@ -1,7 +1,6 @@
 """Normalisation without memory: over last axes, groups of channels, neighbouring channels."""
 
-import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -242,4 +241,4 @@ class CrossMapLRN2d(LocalResponseNorm):
 
 
 def _as_shape(shape: Sizes) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, numbers.Integral) else tuple(shape)
+    return tuple(shape) if isinstance(shape, Iterable) else (int(shape),)
