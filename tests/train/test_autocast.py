@@ -114,3 +114,26 @@ def test_evaluation_and_sentences():
     assert low.dtype == jnp.float32 and 0 < abs(float(low) - float(plain)) < 0.05
     with pytest.raises(TypeError, match=r"autocast= takes an amp\.autocast"):
         train.make_train_step(loss_fn, tx, autocast="bfloat16")
+
+
+def test_two_replicas_with_a_frozen_layer_give_what_one_device_gives():
+    model = perceptron()
+    params, _ = func.extract(model)
+    loss_fn, tx = train.supervised(model, F.mse_loss), optim.SGD(0.1)
+    options = {"autocast": amp.autocast("cpu"), "frozen": "0.*", "donate": False}
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    rng = np.random.default_rng(0)
+    batch = rng.standard_normal((8, 5)).astype(np.float32), rng.standard_normal((8, 3)).astype(np.float32)
+    state = train.init_state(params, tx)
+    alone, _ = train.make_train_step(loss_fn, tx, **options)(state, batch)
+    together, _ = train.make_train_step(loss_fn, tx, mesh=mesh, **options)(state, batch)
+    for name, value in alone.params.items():
+        np.testing.assert_allclose(together.params[name], value, rtol=0.02, atol=2e-4)
+        assert np.array_equal(together.params[name], params[name]) == name.startswith("0.")
+
+
+def perceptron():
+    library = jaxgrad_library(0)
+    return library.nn.Sequential(
+        library.nn.Linear(5, 4, **library.rngs), library.nn.Tanh(), library.nn.Linear(4, 3, **library.rngs)
+    )
