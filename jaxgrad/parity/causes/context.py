@@ -15,6 +15,23 @@ Array = npt.NDArray[Any]
 Tensors = Mapping[str, Array]
 
 
+ELEMENTWISE = ("optimizer", "params")
+"""Phases in which one element does not depend on another."""
+
+AT_MOST = 4096
+"""So many elements of a tensor are looked at there."""
+
+
+def thin(array: Array) -> Array:
+    """Elements of an array at even distances, at most ``AT_MOST``.
+
+    >>> thin(np.zeros((3, 2))).shape, thin(np.zeros((3000, 10))).shape
+    ((3, 2), (3750,))
+    """
+    size = np.size(array)
+    return array if size <= AT_MOST else np.ravel(array)[:: -(-size // AT_MOST)]
+
+
 @dataclass(frozen=True)
 class Context:
     """Two recordings and their first divergence.
@@ -60,11 +77,11 @@ class Context:
 
     def right(self, phase: str, step: int | None = None) -> Tensors:
         """The reference's tensors of one phase, at the divergence's step if none is given."""
-        return _tensors(self.reference, self.step if step is None else step, phase)
+        return self._thinned(phase, _tensors(self.reference, self.step if step is None else step, phase))
 
     def wrong(self, phase: str, step: int | None = None) -> Tensors:
         """The candidate's tensors of one phase, at the divergence's step if none is given."""
-        return _tensors(self.candidate, self.step if step is None else step, phase)
+        return self._thinned(phase, _tensors(self.candidate, self.step if step is None else step, phase))
 
     def own(self, phase: str, step: int) -> Tensors:
         """What the candidate had at hand before it went wrong: its own tensors, where it recorded them and they are
@@ -76,15 +93,22 @@ class Context:
     def before(self, phase: str, step: int | None = None) -> Tensors:
         """The reference's ``params``, ``buffers`` or ``optimizer`` as the step found them."""
         step = self.step if step is None else step
-        return dict(self.reference.before(step, phase))
+        return self._thinned(phase, self.reference.before(step, phase))
 
-    def own_before(self, phase: str, step: int) -> Tensors:
-        """The same of the candidate, where it recorded them and started from its own."""
-        right = self.before(phase, step)
-        if self.single:
-            return right
-        mine = self.candidate.before(step, phase)
-        return {name: mine.get(name, value) for name, value in right.items()}
+    def own_before(self, phase: str, step: int, *, whole: bool = False) -> Tensors:
+        """The same of the candidate, where it recorded them and started from its own; ``whole`` beside gradients, which
+        are never thinned."""
+        right: Tensors = self.reference.before(step, phase)
+        if not self.single:
+            mine = self.candidate.before(step, phase)
+            right = {name: mine.get(name, value) for name, value in right.items()}
+        return right if whole else self._thinned(phase, right)
+
+    def _thinned(self, phase: str, tensors: Tensors) -> Tensors:
+        """Some numbers of each large tensor, where each goes its own way: in the optimizer."""
+        if phase not in ELEMENTWISE or self.phase not in ELEMENTWISE:
+            return dict(tensors)
+        return {name: thin(value) for name, value in tensors.items()}
 
     @cached_property
     def shared(self) -> tuple[str, ...]:

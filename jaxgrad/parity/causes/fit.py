@@ -13,6 +13,9 @@ Predict = Callable[[float], Tensors | None]
 SECTIONS = 60
 """Steps of the search, each of which narrows the bracket by a third."""
 
+TRIED = 15
+"""After so many the bracket is a thousandth of what it was; if no more than half is explained by then, none will be."""
+
 
 def fit(context: Context, predict: Predict, grid: Iterable[float]) -> float | None:
     """The constant that explains the candidate's tensors best.
@@ -33,13 +36,13 @@ def fit(context: Context, predict: Predict, grid: Iterable[float]) -> float | No
             return None
         best = int(np.argmin(costs))
         low, high = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
-        found = _narrowed(lambda value: _cost(context, predict, value), low, high)
+        found = _narrowed(lambda value: _cost(context, predict, value), low, high, costs[best])
         least = min(_cost(context, predict, found), costs[best])
         found = found if least < costs[best] else points[best]
         return _shortest(lambda value: _cost(context, predict, value), found, least)
 
 
-def _narrowed(cost: Callable[[float], float], low: float, high: float) -> float:
+def _narrowed(cost: Callable[[float], float], low: float, high: float, begin: float) -> float:
     """Golden section, in logarithms where the bracket spans more than a factor of ten."""
     logarithmic = low > 0 and high / low > 10
     a, b = (float(np.log(low)), float(np.log(high))) if logarithmic else (low, high)
@@ -47,7 +50,9 @@ def _narrowed(cost: Callable[[float], float], low: float, high: float) -> float:
     ratio = (5**0.5 - 1) / 2
     c, d = b - ratio * (b - a), a + ratio * (b - a)
     at_c, at_d = cost(float(value(c))), cost(float(value(d)))
-    for _ in range(SECTIONS):
+    for section in range(SECTIONS):
+        if section == TRIED and min(at_c, at_d) > begin / 2:
+            break
         if at_c < at_d:
             b, d, at_d = d, c, at_c
             c = b - ratio * (b - a)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgrad.parity.causes.context import Context, Tensors, wide
+from jaxgrad.parity.causes.context import Context, Tensors, thin, wide
 from jaxgrad.parity.causes.rule import Prediction
 from jaxgrad.parity.causes.update import UPDATES as FIRST
 from jaxgrad.parity.causes.update import State
@@ -20,7 +20,7 @@ from jaxgrad.parity.record.model import PHASES, optimizer_name, split_optimizer_
 UPDATES = {**FIRST, **OTHERS}
 """By the name of torch's optimizer."""
 
-AT_MOST = 200_000
+AT_MOST = 50_000
 """So many numbers are replayed, the tensor that differs first; more would show the same."""
 
 
@@ -90,7 +90,7 @@ def replay(context: Context, deviation: Deviation) -> Tensors | None:
     if context.optimizer not in UPDATES:
         return None
     steps = range(0 if context.from_start else step, step + 1)
-    clipped = {each: _clipped(context, deviation, each) for each in steps}
+    clipped = {each: _thinned_clipped(context, deviation, each) for each in steps}
     results = {name: _followed(context, deviation, name, clipped) for name in _names(context)}
     if phase == "params":
         return {name: result[0] for name, result in results.items() if result is not None}
@@ -130,6 +130,16 @@ def _names(context: Context) -> list[str]:
 
 def _shared(context: Context, tensors: Tensors) -> Tensors:
     return {name: tensors[name] for name in context.shared if name in tensors}
+
+
+def _thinned_clipped(context: Context, deviation: Deviation, step: int) -> Tensors:
+    """What the optimizer gets in a step, as far as it is looked at; the same for all that is wrong behind it."""
+    if deviation.gradients is not None or deviation.clip is not None:
+        return {name: thin(wide(value)) for name, value in _clipped(context, deviation, step).items()}
+    known: dict[int, Tensors] = context.memo.setdefault("clipped", {})
+    if step not in known:
+        known[step] = {name: thin(wide(value)) for name, value in _clipped(context, RIGHT, step).items()}
+    return known[step]
 
 
 def _gradients(context: Context, deviation: Deviation, step: int) -> Tensors:

@@ -1,5 +1,6 @@
 """The trial of all rules: the one that leaves least is the cause, if it leaves little enough."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,9 @@ from jaxgrad.parity.report.parts import Cause
 AS_GOOD = 3.0
 """What leaves no more than this many times as much as the best (or half a last place, if more) is as good."""
 
+
+SECONDS = 60.0
+"""No rule is begun after this time."""
 
 EXACT = 1e-9
 """So does what leaves no more than this part of the divergence: in double precision, that is all of it."""
@@ -80,8 +84,9 @@ def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 
 def _convincing(context: Context, rules: Sequence[Rule]) -> Iterator[Candidate]:
+    began = time.monotonic()
     for order, rule in enumerate(rules):
-        if context.phase not in rule.phases:
+        if context.phase not in rule.phases or time.monotonic() - began > SECONDS:
             continue
         for prediction in rule.predictions(context):
             weight = weigh(context, prediction)

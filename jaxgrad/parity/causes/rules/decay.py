@@ -46,7 +46,7 @@ def decay_missing(context: Context) -> Iterator[Prediction]:
 @rule("decay_of_some", "weight decay is for other parameters", "params", "optimizer")
 def decay_of_some(context: Context) -> Iterator[Prediction]:
     """The usual masks of ports, which torch's optimizer does not have by itself."""
-    dims = {name: np.ndim(value) for name, value in context.before("params").items()}
+    dims = {name: np.ndim(value) for name, value in context.reference.before(context.step, "params").items()}
     masks: dict[str, Callable[[str], bool]] = {
         "parameters of one dimension (biases and norms)": lambda name: dims.get(name, 0) <= 1,
         "biases": lambda name: name.rpartition(".")[2].startswith("bias"),
