@@ -17,6 +17,11 @@ from jaxgrad.parity.measure import noise_ratio
 from jaxgrad.parity.torch_side import to_numpy, to_torch
 
 BOUND = 1e-10
+NOISE = 3
+SUMMED = 5
+"""Times torch's rounding, of a gradient that is a sum over positions (a bias, a slope for each channel): XLA's CPU
+compiler adds one after the other, torch in cascades, and no other start tells, since what is added stays the same.
+Measured on all samples: 4.1 for the bias of ConvTranspose3d, 4.3 for the slope of PReLU, and at most 3 elsewhere."""
 
 
 @dataclass
@@ -258,11 +263,13 @@ def complaint(ours, theirs, truth=None, ratios=None, nearby=None):
             ratio = noise_ratio(mine, yours, exact)
             if ratios is not None:
                 ratios.append(ratio)
-            if not ratio <= 3 and nearby is not None:
+            summed = what.startswith("gradient") and mine.size < max(v.size for v in theirs[0])
+            bound = SUMMED if summed else NOISE
+            if not ratio <= bound and nearby is not None:
                 runs = [[*values, *(grads.get(i) for i in theirs[1])][place] for values, grads in nearby()]
                 ratio = min([ratio, *(noise_ratio(mine, run, exact) for run in runs if run is not None)])
             cancelled = not np.any(exact) and np.max(np.abs(mine), initial=0) <= np.finfo(np.float32).eps * (1 + scale)
-            if not ratio <= 3 and not cancelled:  # of terms that add up to nothing, their own scale is the measure
+            if not ratio <= bound and not cancelled:  # of terms that add up to nothing, their own scale is the measure
                 return f"{what}: {ratio:.1f} times torch's rounding, {mine.ravel()[:4]}, torch's {yours.ravel()[:4]}"
         else:
             measured = distance(mine, yours)
