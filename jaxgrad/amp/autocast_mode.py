@@ -53,8 +53,9 @@ class autocast:
 
     ``amp.autocast("cpu", enabled=False)(fn)`` within is a region where nothing is cast, as the innermost always counts.
     The outermost function is traced, so that ``x @ w`` and convolutions of JAX's own are found afterwards (inside, such
-    a product still says float32); JAX's other functions run in the dtypes that they are given. Differs from torch: it is no context manager, which would need a switch that
-    the whole program shares, and a float32 array is cast wherever it is used.
+    a product still says float32); JAX's other functions run in the dtypes that they are given. Differs from
+    torch: it is no context manager, which would need a switch that the whole program shares, and a float32 array is
+    cast wherever it is used.
 
     Args:
         device_type: whose lists, "cpu" or "cuda"; they differ. It need not be where the arrays are.
