@@ -15,7 +15,7 @@ from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.optional import require
 from jaxgrad.serialization import SerializationError
 from jaxgrad.serialization._packed import is_spread, key_words, named, pack, read_record, unpack
-from jaxgrad.train.seal import Unfinished, check_seal, is_sealed, seal
+from jaxgrad.train.seal import Unfinished, check_seal, clear, is_sealed, seal
 from jaxgrad.train.state import TrainState
 
 
@@ -223,6 +223,8 @@ class Checkpoints:
         self._orbax.multihost.sync_global_processes(f"jaxgrad seals {step}", processes=self._processes)
         own = sorted(each for each in self._manager.all_steps() if is_sealed(self._at(each)))  # no one else's
         for old in own[: -self.keep]:
+            if jax.process_index() == 0:
+                clear(self._at(old))
             self._manager.delete(old)
 
     def _read(self, step: int, like: TrainState) -> Restored:

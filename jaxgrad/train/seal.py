@@ -31,6 +31,12 @@ def seal(folder: str) -> None:
         json.dump(sums, file)
 
 
+def clear(folder: str) -> None:
+    """Remove all files but the checksums: if that is cut off, the folder is still known as one to be removed."""
+    for name in list(_files(folder)):
+        os.unlink(os.path.join(folder, name))
+
+
 def check_seal(folder: str) -> None:
     """Raise unless every file is what it was.
 

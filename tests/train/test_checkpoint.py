@@ -11,7 +11,7 @@ import pytest
 
 from jaxgrad import optim, random, train
 from jaxgrad.serialization import SerializationError
-from jaxgrad.train.seal import seal
+from jaxgrad.train.seal import clear, seal
 from tests.train import kills
 
 
@@ -145,6 +145,15 @@ def test_killed_before_the_first_was_finished(tmp_path, two):
         for number in (2, 3, 4):
             checkpoints.save(number, fresh())
         assert checkpoints.steps() == [1, 4]  # what has no seal may be somebody else's, and is not cleared away
+
+
+def test_killed_while_an_old_one_was_removed(tmp_path, two):
+    shutil.copytree(two[0], tmp_path / "run")
+    clear(str(tmp_path / "run" / "1"))
+    with train.Checkpoints(tmp_path / "run", keep=1) as checkpoints:
+        assert checkpoints.restore(like=fresh()).step == 2
+        checkpoints.save(3, fresh())
+        assert checkpoints.steps() == [3]
 
 
 def test_another_model_is_not_a_damaged_checkpoint(two):
