@@ -15,7 +15,8 @@ from jaxgrad._core.errors import explain
 
 _SAY = "func.functional_call(model, (params, buffers), x, training=..., generator=..., has_aux=True)"
 
-_level: Callable[[], Any] = partial(get_opaque_trace_state, convention="nnx")
+level: Callable[[], Any] = partial(get_opaque_trace_state, convention="nnx")
+"""The trace that runs: what is made in one and met in another does not belong there."""
 
 _FLAX_MODES = ("deterministic", "use_running_average")
 
@@ -44,7 +45,7 @@ class Call:
         self.training: bool | None = mode
         self.generator, self.drawn = generator, False
         self._around = around
-        self._level = _level()
+        self._level = level()
         self._arranged: dict[int, tuple[Any, tuple[int, ...]]] = {}
 
     def mode(self, asking: str) -> bool:
@@ -68,7 +69,7 @@ class Call:
             if self._around is None:
                 raise no_stream(asking)
             return self._around.draw(asking, fn, *args, **kwargs)
-        if self._level != _level():
+        if self._level != level():
             raise RuntimeError(
                 explain(
                     f"{asking} draws random numbers inside a jax transformation (jit, vmap, scan, grad) that was "

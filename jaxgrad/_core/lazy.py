@@ -14,7 +14,7 @@ def offer(
     Args:
         package: its name.
         modules: parts of it that are modules themselves.
-        names: part -> what of it the package offers under its own name.
+        names: part -> what of it the package offers under its own name; a part elsewhere has its full name.
         whole: parts of which it offers everything in their ``__all__``.
 
     Returns:
@@ -31,7 +31,7 @@ def offer(
         if name in modules:
             value: Any = importlib.import_module(f"{package}.{name}")
         elif name in homes:
-            value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+            value = getattr(importlib.import_module(_full(package, homes[name])), name)
         else:
             value = _out_of(whole, name)
         setattr(sys.modules[package], name, value)
@@ -49,3 +49,11 @@ def offer(
         return sorted({*vars(sys.modules[package]), *modules, *homes}.union(*everything))
 
     return __getattr__, __dir__
+
+
+def _full(package: str, part: str) -> str:
+    """
+    >>> _full("jaxgrad.testing", "comparison"), _full("jaxgrad.testing", "jaxgrad.parity.assertion")
+    ('jaxgrad.testing.comparison', 'jaxgrad.parity.assertion')
+    """
+    return part if part.startswith(f"{package.split('.')[0]}.") else f"{package}.{part}"

@@ -13,11 +13,10 @@ from functools import partial
 from typing import Any
 
 import jax
-from jax.extend.core import get_opaque_trace_state
 
+from jaxgrad._core.call import level
 from jaxgrad._core.listing import named_modules
 
-_level: Callable[[], Any] = partial(get_opaque_trace_state, convention="nnx")
 _open: ContextVar["Tap | None"] = ContextVar("tap", default=None)
 _classes: "weakref.WeakKeyDictionary[type, type]" = weakref.WeakKeyDictionary()
 
@@ -38,7 +37,7 @@ class Tap:
     def __init__(self, only: frozenset[str] | None = None):
         self.outputs: dict[str, Any] = {}
         self.only = only
-        self._level = _level()
+        self._level = level()
         self._paths: dict[int, tuple[Any, str]] = {}
         self._calls: Counter[str] = Counter()
         self._running: list[int] = []
@@ -62,7 +61,7 @@ class Tap:
             self._running.pop()
         path = known[1]
         # inside a transformation that the model itself applies there is no value to hand out
-        if (self.only is None or path in self.only) and _level() == self._level:
+        if (self.only is None or path in self.only) and level() == self._level:
             self.outputs[f"{path}@{self._calls[path]}" if self._calls[path] else path] = output
         self._calls[path] += 1
         return output

@@ -11,8 +11,7 @@
 - ``training``: one training run that both libraries make
 """
 
-from typing import Any
-
+from jaxgrad._core.lazy import offer
 from jaxgrad.parity.case import Case
 from jaxgrad.parity.claim import Claim, Exact, Info, Noise, Relative, Verdict
 from jaxgrad.parity.comparison.bisect import bisect
@@ -53,14 +52,5 @@ __all__ = [
     "run_case",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """``from_torch`` comes when it is asked for: torch is a guest."""
-    if name == "from_torch":
-        from jaxgrad._core.optional import require
-
-        require("torch", extra="torch", purpose="a reference in torch")
-        from jaxgrad.parity.sides.torch_reference import from_torch
-
-        return from_torch
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = offer(__name__, (), {"sides.guest": ("from_torch",)})
+"""torch is a guest, which comes when it is asked for."""

@@ -21,6 +21,9 @@ class Library:
         attend: ``(module, q, k, v, p)``: causal attention, with dropout while the module trains.
         noise: ``(module, like)``: standard normal numbers of that shape, drawn from the module's stream.
         rngs: what a constructor that draws takes besides torch's arguments.
+
+    >>> jaxgrad_library(seed=0).nn.ReLU()
+    ReLU()
     """
 
     nn: Any

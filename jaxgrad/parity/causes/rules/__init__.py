@@ -71,6 +71,8 @@ from jaxgrad.parity.causes.rules.stale_gradients import one_step_late, zero_grad
 from jaxgrad.parity.causes.rules.stream import stream_ahead, stream_of_another_step
 from jaxgrad.parity.causes.rules.untied import untied
 
+__all__ = ["RULES"]
+
 RULES: tuple[Rule, ...] = (
     # the batch and the stream
     rows_in_another_order,
