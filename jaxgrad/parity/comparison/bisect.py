@@ -73,6 +73,6 @@ def bisect(reference: Side, candidate: Side, batch: Any, *, bounds: Bounds | Non
 
 def _differs(reference: Any, candidate: Any, batch: Any, name: str, bounds: Bounds | None) -> Divergence | None:
     """The divergence of one module's output."""
-    sides = (side.watching(only=frozenset({name})) for side in (reference, candidate))
-    first = compare(*sides, [batch], bounds=bounds, explain_it=False).first
+    one, other = (side.watching(only=frozenset({name})) for side in (reference, candidate))
+    first = compare(one, other, [batch], bounds=bounds, explain_it=False).first
     return first if first is not None and first.phase in ("forward", "inputs") else None

@@ -8,12 +8,15 @@ import numpy as np
 
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.measure import Measured, measure
-from jaxgrad.parity.record.model import PHASES, Spread, StepRecord, Tensors, in_backward_order
+from jaxgrad.parity.record.model import PHASES, Spread, StepRecord, Tensors, in_backward_order, split_optimizer_name
 from jaxgrad.parity.report import TensorDistance
 from jaxgrad.parity.sides.purity import ARRAYS, NOTHING
 
 _OF_SCALARS = 8 * 2.0**-23
 """How far float32 scalars put a float64 result off, relative to what they multiply."""
+
+_CANCELLED = 1e-3
+"""A gradient that two right sides have so differently is the difference of larger numbers, which is 0."""
 
 _LOOSE_DTYPES = {"inputs", "lr", "scaler", "generator", "optimizer"}
 """Phases in which libraries keep the same number in different dtypes."""
@@ -54,12 +57,16 @@ class Judge:
         bounds: what a distance may be.
         in_doubles: whether both sides compute in float64 of their own accord.
         order: names of modules in forward order.
+        astray: parameters of which an earlier step made what chance had it: their gradient is nothing but rounding, as
+            that of a bias before a batch norm, and the optimizer looks at its sign. Nothing follows from where they
+            are, nor from what their module returns, nor from the running mean behind it.
         whole: whether a candidate's phase has every tensor of the reference, so that a missing one is a divergence.
     """
 
     bounds: Bounds
     in_doubles: bool = False
     order: tuple[str, ...] = ()
+    astray: set[str] = field(default_factory=set)
     whole: frozenset[str] = frozenset({"params", "grads", "clipped", "buffers", "inputs", "lr", "scaler", "loss"})
 
     def step(self, own: Lane, doubles: Lane | None, narrow: str = NOTHING) -> Iterator[TensorDistance]:
@@ -70,11 +77,14 @@ class Judge:
             doubles: both in float64, where that could be run.
             narrow: what the candidate computes in less there, one of ``NOTHING``, ``SCALARS`` and ``ARRAYS``.
         """
+        cancelled: set[str] = set()
         for phase in PHASES:
             if phase in own.candidate and phase in own.reference:
-                yield from self._phase(phase, own, doubles, narrow)
+                yield from self._phase(phase, own, doubles, narrow, cancelled)
 
-    def _phase(self, phase: str, own: Lane, doubles: Lane | None, narrow: str) -> Iterator[TensorDistance]:
+    def _phase(
+        self, phase: str, own: Lane, doubles: Lane | None, narrow: str, cancelled: set[str]
+    ) -> Iterator[TensorDistance]:
         reference, candidate = own.reference[phase], own.candidate[phase]
         found: dict[str, TensorDistance] = {}
         odd = {name: self._odd(phase, name, own) for name in reference}
@@ -85,12 +95,30 @@ class Judge:
         if phase == "generator":
             common = [name for name in common if name == "state"] or common
         if common:
-            found |= self._distances(phase, common, own, doubles, narrow)
+            found |= self._distances(phase, common, own, doubles, narrow, cancelled)
         for name in candidate:
             if name not in reference and phase not in ("forward", "generator"):
                 found[name] = _unlike(own.reference.step, phase, name, "extra", {}, candidate)
         for name in self._ordered(phase, found):
-            yield found[name]
+            yield self._unless_astray(found[name], cancelled)
+
+    def _unless_astray(self, found: TensorDistance, cancelled: set[str]) -> TensorDistance:
+        """What chance had a say in is no divergence."""
+        if found.kind != "differs" or not (cancelled or self.astray):
+            return found
+        modules = [name.rpartition(".")[0] or "model" for name in self.astray]
+        behind = {self.order[self.order.index(each) + 1] for each in modules if each in self.order[:-1]}
+        if found.phase in ("optimizer", "params"):
+            name = split_optimizer_name(found.tensor)[1] if found.phase == "optimizer" else found.tensor
+            excused = name in cancelled | self.astray
+            if excused:
+                self.astray.add(name)
+        elif found.phase == "buffers":
+            module, _, name = found.tensor.rpartition(".")
+            excused = module in behind and name == "running_mean"
+        else:
+            excused = found.phase == "forward" and found.tensor in modules
+        return replace(found, kind="within") if excused else found
 
     def _odd(self, phase: str, name: str, lane: Lane) -> str | None:
         """The kind of difference that is none of numbers; None if the numbers can be compared."""
@@ -108,7 +136,7 @@ class Judge:
         return None
 
     def _distances(
-        self, phase: str, names: list[str], own: Lane, doubles: Lane | None, narrow: str
+        self, phase: str, names: list[str], own: Lane, doubles: Lane | None, narrow: str, cancelled: set[str]
     ) -> dict[str, TensorDistance]:
         exact = [name for name in names if not _is_floating(own.reference[phase][name])]
         real = [name for name in names if name not in exact]
@@ -124,13 +152,17 @@ class Judge:
         centre = all(name in own.centre[phase] for name in real)
         lane = own if centre else replace(own, centre=own.reference)
         measured = lane.measure(phase, real)
-        found |= _told(phase, lane, measured, bound)
+        judged = _told(phase, lane, measured, bound)
+        found |= judged
         if doubles is not None:
             ready = [name for name in real if found[name].kind != "nonfinite" and _both(doubles, phase, name)]
             if ready:
                 coarse = self._coarse(phase, doubles, measured, narrow)
                 fine = _told(phase, doubles, doubles.measure(phase, ready, coarse), bounds.semantics)
                 found |= {name: each for name, each in fine.items() if not each.ok}
+                judged = fine
+        if phase == "grads":
+            cancelled.update(name for name, each in judged.items() if each.ok and (each.relative or 0) > _CANCELLED)
         return {name: found[name] for name in names}
 
     def _coarse(self, phase: str, doubles: Lane, measured: Measured, narrow: str) -> dict[str, float] | None:

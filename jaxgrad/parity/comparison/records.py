@@ -123,8 +123,8 @@ def compare_records(
 
 def _observation(recording: Recording, step: int) -> Observation:
     doubles = None if recording.float64 is None else recording.float64.at(step)
-    noise = recording.noise[step] if step < len(recording.noise) else ({}, {})
-    return Observation(recording.steps[step], doubles, *noise)
+    own, wide = recording.noise[step] if step < len(recording.noise) else ({}, {})
+    return Observation(recording.steps[step], doubles, own, wide)
 
 
 def _plain(side: Any) -> Any:

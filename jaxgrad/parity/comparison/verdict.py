@@ -68,6 +68,7 @@ class Verdict:
         self._draws: list[Draws] = []
         self._decided = True
         self._stumbled = ""
+        self._astray: set[str] = set()
 
     def named(self, other: Observation, one: Observation) -> Observation:
         """A candidate's step under the reference's names."""
@@ -88,12 +89,14 @@ class Verdict:
     def judged(self, one: Observation, other: Observation) -> list[TensorDistance]:
         """The distances of a step; nothing is kept."""
         self._reach.setdefault("lr", one.own["lr"])
-        judge = self._judge(tuple(self.metas[0].get("called", ())))
+        judge = replace(self._judge(tuple(self.metas[0].get("called", ()))), astray=set(self._astray))
         own = Lane(one.own, other.own, one.doubles or one.own, one.noise, self._reach)
         doubles = None
         if one.doubles is not None and other.doubles is not None:
             doubles = Lane(one.doubles, other.doubles, one.doubles, one.double_noise, self._reach)
         found = list(judge.step(own, doubles))
+        if self.mode == "free":  # where the state goes on, so does what chance made of it
+            self._astray |= judge.astray
         if doubles is None or all(each.ok for each in found):
             return found
         narrow = self._narrow()
@@ -152,7 +155,7 @@ class Verdict:
         """Where they part: at the start, or in a step."""
         starts = [StepRecord(0, {key: each.get(key, {}) for key in ("params", "buffers")}) for each in self._starts]
         starts[1] = StepRecord(0, {key: each for key, each in starts[1].phases.items() if each})
-        at_start = first_divergence(self._judge(()).step(Lane(*starts, starts[0]), None), meta)
+        at_start = first_divergence(self._judge(()).step(Lane(starts[0], starts[1], starts[0]), None), meta)
         if at_start is not None:
             return replace(at_start, operation=AT_START, agreeing=())
         return first_divergence(self._distances, meta, soft=self._derived)
@@ -204,7 +207,8 @@ def _worst_of_each_phase(found: list[TensorDistance]) -> list[TensorDistance]:
 def _drawn(one: Observation, other: Observation) -> Draws:
     at = [side.own["generator"].get("position") for side in (one, other)]
     sites = [tuple(draw.source or draw.operation for draw in side.own.draws) for side in (one, other)]
-    return Draws(one.own.step, *(None if each is None else int(each) for each in at), *sites)
+    here, there = (None if each is None else int(each) for each in at)
+    return Draws(one.own.step, here, there, sites[0], sites[1])
 
 
 def _reproduction(mode: str, steps: int) -> str:

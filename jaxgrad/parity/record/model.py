@@ -114,6 +114,9 @@ class Draw:
 Spread: TypeAlias = Mapping[str, Mapping[str, tuple[float, float]]]
 """Phase -> tensor -> how far the reference's own runs are from its centre: Euclidean norm, largest element."""
 
+Noise: TypeAlias = tuple[Spread, Spread]
+"""The spread of the runs as they are, and of those in float64."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -128,7 +131,7 @@ class Recording:
             ``tied``: lists of names of one parameter; ``clip``, ``accumulate``, ``scheduler``, ``versions``,
             ``device``, ``dtype``; ``source``: ``{path or tensor: "file.py:123 line of code"}``.
         float64: the same run in double precision, from the same numbers; None where it was not made.
-        noise: of each step, the spread of the reference's own runs; empty for a side that is only to be judged.
+        noise: of each step, the spreads of the reference's own runs; empty for a side that is only to be judged.
 
     >>> run = Recording({}, [StepRecord(0, {}), StepRecord(1, {})], {"dtype": "float32"})
     >>> run.at(1).step, run.at(7)
@@ -139,7 +142,7 @@ class Recording:
     steps: Sequence[StepRecord] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     float64: "Recording | None" = None
-    noise: Sequence[Spread] = ()
+    noise: Sequence[Noise] = ()
 
     def at(self, step: int) -> StepRecord | None:
         """The record of a step, or None if there is none."""

@@ -38,7 +38,7 @@ def generator_of(generator: Any) -> dict[str, np.ndarray]:
     """The bytes and the position of a stream of torch's kind."""
     if not isinstance(generator, random.Generator):
         return {}
-    return {"state": generator.get_state(), "position": np.int64(generator.position)[...]}
+    return {"state": generator.get_state(), "position": np.array(generator.position, np.int64)}
 
 
 def optimizer_of(tx: Any, params: Any, opt_state: Any) -> dict[str, np.ndarray]:
@@ -57,7 +57,7 @@ def optimizer_of(tx: Any, params: Any, opt_state: Any) -> dict[str, np.ndarray]:
 def lr_of(opt_state: Any) -> dict[str, np.ndarray]:
     """The learning rate that the next step will have."""
     try:
-        lrs = [np.float64(lr)[...] for lr in optim.get_lr(opt_state)]
+        lrs = [np.array(lr, np.float64) for lr in optim.get_lr(opt_state)]
     except (ValueError, KeyError):
         return {}
     return {"lr": lrs[0]} if len(lrs) == 1 else {f"lr[{i}]": lr for i, lr in enumerate(lrs)}

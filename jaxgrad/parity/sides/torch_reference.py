@@ -136,9 +136,10 @@ def from_torch(
                 remedy="put all that is trained into one torch.nn.Module",
             )
         )
-    parts = _copied((model, loss_fn, optimizer, scheduler, scaler))
+    takes_model = _takes_model(loss_fn)
+    model, loss_fn, optimizer, scheduler, scaler = _copied((model, loss_fn, optimizer, scheduler, scaler))
     generator = torch.get_rng_state().clone()
-    return TorchReference(*parts, clip, accumulate, generator, _takes_model(loss_fn))
+    return TorchReference(model, loss_fn, optimizer, scheduler, scaler, clip, accumulate, generator, takes_model)
 
 
 def _copied(parts: tuple[Any, ...]) -> tuple[Any, ...]:

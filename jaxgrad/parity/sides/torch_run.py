@@ -170,8 +170,8 @@ class TorchRun:
             "params": self._params(),
             "buffers": self._buffers(),
             "scaler": {
-                "scale": np.float32(scaler["scale"])[...],
-                "growth_tracker": np.int32(scaler["_growth_tracker"])[...],
+                "scale": np.array(scaler["scale"], np.float32),
+                "growth_tracker": np.array(scaler["_growth_tracker"], np.int32),
             }
             if scaler
             else {},
@@ -236,7 +236,7 @@ class TorchRun:
             if "value" in clip:
                 torch.nn.utils.clip_grad_value_(parameters, clip["value"])
         norm = {"total_norm": to_numpy(total)} if isinstance(total, torch.Tensor) else {}
-        return norm | self._grads()
+        return {**norm, **self._grads()}
 
     def _schedule(self, loss: Any) -> None:
         if self.scheduler is None:
@@ -247,7 +247,7 @@ class TorchRun:
             self.scheduler.step()
 
     def _lr(self) -> Tensors:
-        lrs = [np.float64(float(group["lr"]))[...] for group in self.optimizer.param_groups]
+        lrs = [np.array(float(group["lr"])) for group in self.optimizer.param_groups]
         return {"lr": lrs[0]} if len(lrs) == 1 else {f"lr[{i}]": lr for i, lr in enumerate(lrs)}
 
     def _grads(self) -> Tensors:
@@ -261,7 +261,7 @@ class TorchRun:
 
     def _generator(self) -> Tensors:
         state = self._stream.numpy().copy()
-        return {"state": state, "position": np.int64(position(state))[...]}
+        return {"state": state, "position": np.array(position(state), np.int64)}
 
     def _optimizer_state(self) -> Tensors:
         found: dict[str, np.ndarray] = {}
