@@ -13,6 +13,11 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RECORD = HERE / "trace.json"
+COLUMNS = (
+    "model", "weights", "nodes", "kinds", "loss", "gradients", "buffers", "after 10 steps", "torch's own", "generator",
+    "tracing", "compiling",
+)  # fmt: skip
+
 LIMIT = 1200
 """Seconds a model may take."""
 
@@ -25,13 +30,14 @@ weights (`tests/trace/real/models.py`), in training mode with their dropout; tor
 `trace.from_torch(module, loss_fn, batch)` beside eager torch in float64: the loss, the worst gradient and the worst
 buffer of the first step, relative to the tensor's greatest element (or to a millionth of the greatest of all tensors:
 the gradient of a key's bias is rounding alone); after {steps} steps of SGD with momentum the worst
-parameter, relative to the distance it moved, and whether the generator stands where torch's does. Models that cast to
-float32 themselves (a loss or a norm in single precision) are compared in that precision, and marked so.
+parameter, relative to the distance it moved, and whether the generator stands where torch's does. *torch's own* is how
+far torch lies from itself after these steps when it starts one last place away: that much is decided by rounding.
+Models that cast to float32 themselves (a loss or a norm in single precision) are compared in that precision, and marked
+so.
 *nodes*: operations of the joint graph, forward and backward; *kinds*: how many different ones. Times are seconds on the
 two cores of a busy machine: what to expect at most.
 
-| model | weights | nodes | kinds | loss | gradients | buffers | after {steps} steps | generator | tracing | compiling |
-|---|---|---|---|---|---|---|---|---|---|---|
+{columns}
 {rows}
 
 ## Not traced
@@ -42,11 +48,11 @@ two cores of a busy machine: what to expect at most.
 
 def one(name: str) -> dict[str, Any]:
     """Measure a model in this process."""
-    from tests.trace.real.beside import measure
+    from tests.trace.real.beside import measure, sensitivity
     from tests.trace.real.models import MODELS
 
     try:
-        return dataclasses.asdict(measure(name, MODELS[name]))
+        return {**dataclasses.asdict(measure(name, MODELS[name])), "own": sensitivity(MODELS[name])}
     except (RuntimeError, NotImplementedError) as error:
         return {"name": name, "refused": "; ".join(line.strip() for line in str(error).splitlines()[:2])}
 
@@ -66,7 +72,7 @@ def apart(name: str) -> dict[str, Any]:
 
 def row(each: dict[str, Any]) -> str:
     """One line of the table."""
-    numbers = " | ".join(f"{each[key]:.0e}" for key in ("loss", "gradients", "buffers", "parameters"))
+    numbers = " | ".join(f"{each[key]:.0e}" for key in ("loss", "gradients", "buffers", "parameters", "own"))
     name = f"{each['name']} (float32 inside)" if each["single"] else each["name"]
     sizes = f"{each['weights']:,} | {each['nodes']:,} | {each['operations']}"
     generator = "equal" if each["generator"] else "differs"
@@ -82,6 +88,7 @@ def page(record: dict[str, Any], names: list[str]) -> str:
     return PAGE.format(
         **{name: version(name).split("+")[0] for name in packages},
         steps=10,
+        columns=f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|",
         rows="\n".join(row(each) for each in found if "refused" not in each),
         refused="\n".join(f"- {each['name']}: {each['refused']}" for each in found if "refused" in each),
     )

@@ -71,7 +71,7 @@ class Shapes:
             if all(_fits(leaf, meta) for leaf, meta in zip(leaves, each.inputs(), strict=True)):
                 return each, tuple(leaves)
         if self.source is None:
-            self._refuse(leaves)
+            raise ValueError(self._refusal(leaves))
         fresh = Captured(*self.source.trace(self.first.graph.structure, self._examples(leaves)))
         check_supported(fresh.graph)
         self.graphs.append(fresh)
@@ -84,16 +84,14 @@ class Shapes:
             for leaf, meta in zip(leaves, self.first.inputs(), strict=True)
         ]
 
-    def _refuse(self, leaves: list[Any]) -> None:
+    def _refusal(self, leaves: list[Any]) -> str:
         known = "; or ".join(", ".join(_short(meta) for meta in each.inputs()) for each in self.graphs)
-        raise ValueError(
-            explain(
-                "a traced module that was read from a file has the shapes it was saved with",
-                got=", ".join(_short(each) for each in leaves),
-                expected=known,
-                remedy="where torch is: traced.also_for(*batch) with a batch of this shape (a ragged last batch, an "
-                "evaluation batch) before trace.save; or drop_last=True in the loader",
-            )
+        return explain(
+            "a traced module that was read from a file has the shapes it was saved with",
+            got=", ".join(_short(each) for each in leaves),
+            expected=known,
+            remedy="where torch is: traced.also_for(*batch) with a batch of this shape (a ragged last batch, an "
+            "evaluation batch) before trace.save; or drop_last=True in the loader",
         )
 
 

@@ -22,6 +22,10 @@ LEFT_OUT = {
 }
 
 
+WITH_GRADIENT = {"SoftMarginLoss": 1}
+"""How many of the arguments have a derivative in torch, where not all do."""
+
+
 def database():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -32,10 +36,11 @@ def database():
 class Summed(torch.nn.Module):
     """A module of the database with its inputs as parameters, so that every input has a gradient."""
 
-    def __init__(self, module, args, kwargs):
+    def __init__(self, module, args, kwargs, last=None):
         super().__init__()
         self.module, self.kwargs = module, kwargs
-        self.places = [i for i, each in enumerate(args) if isinstance(each, torch.Tensor) and each.is_floating_point()]
+        floating = [isinstance(each, torch.Tensor) and each.is_floating_point() for each in args[:last]]
+        self.places = [place for place, each in enumerate(floating) if each]
         self.own = torch.nn.ParameterList([args[i].detach().clone() for i in self.places])
         self.args = args
 
@@ -63,9 +68,11 @@ def check(name, limit):
     for number, sample in enumerate(samples(info, limit)):
         built = sample.constructor_input
         torch.manual_seed(1)
-        module = info.module_cls(*built.args, **built.kwargs).double().train()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nested tensors, which torch would rather have
+            module = info.module_cls(*built.args, **built.kwargs).double().train()
         given = sample.forward_input
-        whole = Summed(module, given.args, given.kwargs)
+        whole = Summed(module, given.args, given.kwargs, WITH_GRADIENT.get(name))
         if not list(whole.parameters()):
             continue
         one = torch.zeros(1)

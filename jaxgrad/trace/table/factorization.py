@@ -46,10 +46,13 @@ def _lu_factor(a: Array, *, pivot: bool = True, check_errors: bool = False) -> t
 def _unpack(lu: Array, pivots: Array, data: bool = True, permutation: bool = True) -> tuple[Array, Array, Array]:
     rows, columns = lu.shape[-2:]
     small = min(rows, columns)
-    order = _order(pivots, rows)
-    ones = jnp.eye(rows, dtype=lu.dtype)[order]
-    lower = jnp.tril(lu[..., :, :small], -1) + jnp.eye(rows, small, dtype=lu.dtype)
-    return jnp.swapaxes(ones, -1, -2), lower, jnp.triu(lu[..., :small, :])
+    p = lower = upper = jnp.zeros(0, lu.dtype)  # what is not asked for is empty
+    if permutation:
+        p = jnp.swapaxes(jnp.eye(rows, dtype=lu.dtype)[_order(pivots, rows)], -1, -2)
+    if data:
+        lower = jnp.tril(lu[..., :, :small], -1) + jnp.eye(rows, small, dtype=lu.dtype)
+        upper = jnp.triu(lu[..., :small, :])
+    return p, lower, upper
 
 
 def _lu_solve(lu: Array, pivots: Array, b: Array, *, left: bool = True, adjoint: bool = False) -> Array:

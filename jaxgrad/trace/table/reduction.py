@@ -68,7 +68,8 @@ def _searched(
     if edges.ndim == 1:
         return jnp.searchsorted(edges, x, side=where)
     rows = jax.vmap(lambda e, v: jnp.searchsorted(e, v, side=where))
-    return rows(edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1])).reshape(x.shape)
+    found: Array = rows(edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1])).reshape(x.shape)
+    return found
 
 
 def _histogram(x: Array, bins: int = 100, min: Any = 0, max: Any = 0) -> Array:

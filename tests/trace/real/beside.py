@@ -85,10 +85,7 @@ def _beside(name, module, loss_fn, batch):
                 (grads[key], None if value.grad is None else to_numpy(value.grad))
                 for key, value in module.named_parameters()
             ),
-            "buffers": max(
-                (distance(state[2][key], to_numpy(value)).relative for key, value in module.named_buffers()),
-                default=0.0,
-            ),
+            "buffers": _worst((state[2][key], to_numpy(value)) for key, value in module.named_buffers()),
         }
     nodes = traced.graph.nodes
     return Measured(
@@ -108,6 +105,28 @@ def _beside(name, module, loss_fn, batch):
     )
 
 
+def sensitivity(build):
+    """Torch beside torch: how far the parameters lie after the same steps from a start one last place away."""
+    ends = []
+    for moved in (False, True):
+        torch.manual_seed(0)
+        module, loss_fn, batch = build()
+        batch = torch.utils._pytree.tree_map(lambda x: x.double() if x.is_floating_point() else x, batch)
+        module = module.double().train()
+        start = {key: to_numpy(value) for key, value in module.named_parameters()}
+        with torch.no_grad():
+            for value in module.parameters() if moved else ():
+                value.mul_(1 + torch.finfo(torch.float64).eps * (1 - 2 * (torch.rand_like(value) < 0.5).double()))
+        optimizer = torch.optim.SGD(module.parameters(), RATE, momentum=MOMENTUM)
+        torch.manual_seed(SEED)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            loss_fn(_call(module, batch[0]), *batch[1:]).backward()
+            optimizer.step()
+        ends.append({key: to_numpy(value) - start[key] for key, value in module.named_parameters()})
+    return _worst((ends[1][key], ends[0][key]) for key in ends[0])
+
+
 def _timed(fn):
     began = time.perf_counter()
     return fn(), time.perf_counter() - began
@@ -122,9 +141,12 @@ def _worst(pairs):
     pairs = [(mine, yours) for mine, yours in pairs if mine is not None or yours is not None]
     if any(mine is None or yours is None for mine, yours in pairs):
         return np.inf
-    scales = [np.abs(yours).max(initial=0.0) for _, yours in pairs]
-    floor = max(scales) * 1e-6
+    scales = [float(np.abs(yours).max(initial=0)) for _, yours in pairs]
+    floor = max([*scales, np.finfo(np.float64).tiny * 1e6]) * 1e-6
     return max(
-        float(np.abs(np.asarray(mine) - yours).max(initial=0.0)) / max(scale, floor)
-        for (mine, yours), scale in zip(pairs, scales, strict=True)
+        (
+            float(np.abs(np.asarray(mine, np.float64) - yours).max(initial=0.0)) / max(scale, floor)
+            for (mine, yours), scale in zip(pairs, scales, strict=True)
+        ),
+        default=0.0,
     )
