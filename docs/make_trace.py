@@ -33,7 +33,8 @@ the gradient of a key's bias is rounding alone); after {steps} steps of SGD with
 parameter, relative to the distance it moved, and whether the generator stands where torch's does. *torch's own* is how
 far torch lies from itself after these steps when it starts one last place away: that much is decided by rounding.
 Models that cast to float32 themselves (a loss or a norm in single precision) are compared in that precision, and marked
-so.
+so; torch's own is that of a double's last place for them too. EfficientNet at this size is decided by rounding alone:
+its BatchNorms see four numbers a channel, and torch does not repeat itself either.
 *nodes*: operations of the joint graph, forward and backward; *kinds*: how many different ones. Times are seconds on the
 two cores of a busy machine: what to expect at most.
 
@@ -54,7 +55,7 @@ def one(name: str) -> dict[str, Any]:
     try:
         return {**dataclasses.asdict(measure(name, MODELS[name])), "own": sensitivity(MODELS[name])}
     except (RuntimeError, NotImplementedError) as error:
-        return {"name": name, "refused": "; ".join(line.strip() for line in str(error).splitlines()[:2])}
+        return {"name": name, "refused": " ".join(" ".join(str(error).splitlines()[:2]).split())}
 
 
 def apart(name: str) -> dict[str, Any]:
