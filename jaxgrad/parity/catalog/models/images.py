@@ -28,7 +28,7 @@ def fashion_cnn(
     nn, F = lib.nn, lib.F
     first, second = channels
 
-    class Net(nn.Module):
+    class Net(nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(1, first, 3, **lib.rngs)
@@ -73,7 +73,7 @@ def resnet(
     """
     conv: dict[str, Any] = dict(bias=False, **lib.rngs)
 
-    class Block(lib.nn.Module):
+    class Block(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self, inside: int, outside: int, stride: int) -> None:
             super().__init__()
             self.conv1 = lib.nn.Conv2d(inside, outside, 3, stride, 1, **conv)
@@ -99,7 +99,7 @@ def resnet(
                 inside = outside
         return made
 
-    class ResNet(lib.nn.Module):
+    class ResNet(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.stem = lib.nn.Conv2d(3, width, 3, padding=1, **conv)
@@ -132,7 +132,7 @@ def vae(lib: Library, pixels: int = 20, hidden: int = 12, code: int = 3) -> Any:
     Linear(in_features=12, out_features=3, bias=True)
     """
 
-    class VAE(lib.nn.Module):
+    class VAE(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.inside = lib.nn.Linear(pixels, hidden, **lib.rngs)
@@ -189,7 +189,7 @@ def unet(lib: Library, width: int = 4) -> Any:
     Conv2d(4, 1, kernel_size=(1, 1), stride=(1, 1))
     """
 
-    class Double(lib.nn.Sequential):
+    class Double(lib.nn.Sequential):  # type: ignore[name-defined]
         def __init__(self, inside: int, outside: int) -> None:
             super().__init__(
                 lib.nn.Conv2d(inside, outside, 3, padding=1, **lib.rngs),
@@ -198,7 +198,7 @@ def unet(lib: Library, width: int = 4) -> Any:
                 lib.nn.Dropout2d(0.2),
             )
 
-    class UNet(lib.nn.Module):
+    class UNet(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.down1, self.down2 = Double(1, width), Double(width, 2 * width)

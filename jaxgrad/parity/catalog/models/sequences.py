@@ -41,7 +41,7 @@ def lstm_classifier(lib: Library, words: int = 11, embedding: int = 6, hidden: i
     LSTM(6, 5, batch_first=True)
     """
 
-    class Classifier(lib.nn.Module):
+    class Classifier(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.embed = lib.nn.Embedding(words, embedding, **lib.rngs)
@@ -70,7 +70,7 @@ def packed_classifier(lib: Library, words: int = 11) -> Any:
     Dropout(p=0.4, inplace=False)
     """
 
-    class Classifier(lib.nn.Module):
+    class Classifier(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.embed = lib.nn.Embedding(words, 6, padding_idx=0, **lib.rngs)
@@ -83,7 +83,7 @@ def packed_classifier(lib: Library, words: int = 11) -> Any:
             _, (h, _) = self.lstm(packed)
             return self.out(self.drop(h[-1] + h[-2]))
 
-    class OfPacked(lib.nn.Module):
+    class OfPacked(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.inner = Classifier()
@@ -116,7 +116,7 @@ def gpt(
     Linear(in_features=8, out_features=11, bias=False)
     """
 
-    class Attention(lib.nn.Module):
+    class Attention(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.qkv = lib.nn.Linear(width, 3 * width, **lib.rngs)
@@ -128,7 +128,7 @@ def gpt(
             q, k, v = qkv[:, :heads], qkv[:, heads : 2 * heads], qkv[:, 2 * heads :]
             return self.proj(lib.attend(self, q, k, v, p).swapaxes(1, 2).reshape(n, t, width))
 
-    class Block(lib.nn.Module):
+    class Block(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.norm1, self.attention = lib.nn.LayerNorm(width), Attention()
@@ -145,7 +145,7 @@ def gpt(
             x = x + self.drop(self.attention(self.norm1(x)))
             return x + self.mlp(self.norm2(x))
 
-    class GPT(lib.nn.Module):
+    class GPT(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.words = lib.nn.Embedding(words, width, **lib.rngs)
@@ -180,7 +180,7 @@ def translator(lib: Library, words: int = 11) -> Any:
     Linear(in_features=8, out_features=11, bias=True)
     """
 
-    class Translator(lib.nn.Module):
+    class Translator(lib.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.source = lib.nn.Embedding(words, 8, **lib.rngs)
