@@ -42,11 +42,11 @@ class Lane:
 
     def measure(self, phase: str, names: Sequence[str], floor: Mapping[str, float] | None = None) -> Measured:
         """The distances in one phase."""
-        sides = (self.candidate, self.reference, self.centre)
+        candidate, reference, centre = (side[phase] for side in (self.candidate, self.reference, self.centre))
         start = (self.start or {}).get(phase) if phase in ("params", "buffers", "lr") else None
         if phase == "lr" and start:  # a lr that has died away need not be right
             floor = {name: float(np.abs(value)) * 2.0**-52 for name, value in start.items()}
-        return measure(*(side[phase] for side in sides), names, self.noise.get(phase, {}), start, floor)
+        return measure(candidate, reference, centre, names, self.noise.get(phase, {}), start, floor)
 
 
 @dataclass(frozen=True)

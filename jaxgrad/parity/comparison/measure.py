@@ -80,8 +80,9 @@ def measure(
         half = np.where(sizes == 1, last, last / 2)
         known = [noise.get(name, (0.0, 0.0)) for name in names]
         least = np.array([(floor or {}).get(name, 0.0) for name in names])
-        usual = np.maximum.reduce([half * size, [norm for norm, _ in known], least])
-        highest = np.maximum.reduce([half * tallest, [most for _, most in known], least])
+        norms, mosts = (np.array([pair[i] for pair in known]) for i in (0, 1))
+        usual = np.asarray(np.maximum.reduce([half * size, norms, least]))
+        highest = np.asarray(np.maximum.reduce([half * tallest, mosts, least]))
         by_norm, by_element = _over(norm, usual), _over(most, highest)
         gap = np.where(same, 0.0, np.where(odd, np.inf, np.abs(c - r)))
         moved = np.full(len(names), np.nan)
@@ -93,7 +94,7 @@ def measure(
             np.logical_or.reduceat(~same, starts),
             np.logical_or.reduceat(odd, starts),
             np.maximum.reduceat(np.where(odd, 0.0, gap), starts),
-            _over(norm, size),
+            np.asarray(_over(norm, size)),
             moved,
             np.where(by_norm >= by_element, usual, highest),
             np.maximum(by_norm, by_element),

@@ -94,7 +94,7 @@ class Naming:
         own = self.own_start
         if STATE in own:
             return {STATE: self._own_state(values, {**own[STATE], **own.get(OPTIMIZER_STATE, {})})}
-        found = {phase: dict(each) for phase, each in values.items()}
+        found: dict[str, Tensors] = {phase: dict(each) for phase, each in values.items()}
         for phase in ("params", "buffers"):
             matches = self._given.get(phase, {})
             found[phase] = {

@@ -128,10 +128,13 @@ def _restored_optimizer(tx: Any, params: Any, opt_state: Any, values: Tensors) -
 def optimizer_keys(tx: Any, params: Any) -> set[str]:
     """The names of torch's tensors that an optimizer of ours keeps for each parameter."""
     fresh = tx.init(params)
-    is_record = lambda node: isinstance(node, tuple) and hasattr(node, "_fields")  # noqa: E731
-    records = jax.tree.leaves(fresh.state, is_leaf=is_record)
-    tensors = {key for record in records if is_record(record) for key in record._fields}
+    records = jax.tree.leaves(fresh.state, is_leaf=_is_record)
+    tensors = {key for record in records if _is_record(record) for key in record._fields}
     return tensors | {key for group in fresh.param_groups for key in group.scalars}
+
+
+def _is_record(node: Any) -> bool:
+    return isinstance(node, tuple) and hasattr(node, "_fields")
 
 
 def find_or_none(opt_state: Any) -> Any:

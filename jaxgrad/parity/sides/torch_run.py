@@ -11,6 +11,7 @@ import torch
 from jaxgrad._core.errors import explain
 from jaxgrad.parity.record.model import MODULE_INPUTS, StepRecord, Tensors, optimizer_name, split_optimizer_name
 from jaxgrad.parity.sides.perturb import one_ulp
+from jaxgrad.parity.sides.torch_batches import micro_batch, recorded, stacked
 from jaxgrad.parity.sides.torch_doubles import Doubles, default_dtype
 from jaxgrad.parity.sides.torch_draws import Draws, position
 from jaxgrad.parity.sides.torch_hooks import Modules
@@ -113,7 +114,7 @@ class TorchRun:
         self.model.zero_grad()
         self.optimizer.zero_grad()
         parts = self._parts(batch)
-        phases: dict[str, Tensors] = {"inputs": _recorded(parts)}
+        phases: dict[str, Tensors] = {"inputs": recorded(parts)}
         if isinstance(self.optimizer, torch.optim.LBFGS):
             return self._closure_step(parts, phases)
         with self._modes():
@@ -126,7 +127,7 @@ class TorchRun:
                 losses.append(share.detach())
                 forwards.append(self._modules.outputs)
                 inputs.append(self._modules.inputs)
-        phases["forward"], self._inputs = _stacked(forwards), _stacked(inputs)
+        phases["forward"], self._inputs = stacked(forwards), stacked(inputs)
         phases["loss"] = {"loss": to_numpy(sum(losses))}
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
@@ -202,7 +203,7 @@ class TorchRun:
     def _micro_batches(self, parts: Any) -> list[Any]:
         if self.accumulate == 1:
             return [parts]
-        return [_taken(parts, i) for i in range(self.accumulate)]
+        return [micro_batch(parts, i) for i in range(self.accumulate)]
 
     def _loss(self, parts: Any) -> Any:
         if self._takes_model:
@@ -295,36 +296,3 @@ class TorchRun:
             for key, value in state.items():
                 if isinstance(value, torch.Tensor) and value.is_floating_point() and key != "step":
                     state[key] = value.double()
-
-
-def _recorded(parts: Any) -> dict[str, np.ndarray]:
-    if isinstance(parts, dict):
-        flat = parts
-    else:
-        flat = {str(i): each for i, each in enumerate(parts if isinstance(parts, tuple) else (parts,))}
-    found: dict[str, np.ndarray] = {}
-    for key, value in flat.items():
-        if isinstance(value, torch.Tensor):
-            found[key] = to_numpy(value)
-        elif isinstance(value, dict | tuple):
-            found |= {f"{key}.{inner}": array for inner, array in _recorded(value).items()}
-    return found
-
-
-def _taken(parts: Any, i: int) -> Any:
-    if isinstance(parts, dict):
-        return {key: _taken(each, i) for key, each in parts.items()}
-    if isinstance(parts, tuple):
-        return tuple(_taken(each, i) for each in parts)
-    return parts[i] if isinstance(parts, torch.Tensor) else parts
-
-
-def _stacked(records: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    if len(records) == 1:
-        return records[0]
-    same = {name: [each[name] for each in records if name in each] for name in records[0]}
-    return {
-        name: np.stack(arrays)
-        for name, arrays in same.items()
-        if len(arrays) == len(records) and len({array.shape for array in arrays}) == 1
-    }
