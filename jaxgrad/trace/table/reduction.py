@@ -67,9 +67,8 @@ def _searched(
     x = jnp.asarray(x)
     if edges.ndim == 1:
         return jnp.searchsorted(edges, x, side=where)
-    rows = jax.vmap(lambda e, v: jnp.searchsorted(e, v, side=where))
-    found: Array = rows(edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1])).reshape(x.shape)
-    return found
+    rows = zip(edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1]), strict=True)
+    return jnp.stack([jnp.searchsorted(row, values, side=where) for row, values in rows]).reshape(x.shape)
 
 
 def _histogram(x: Array, bins: int = 100, min: Any = 0, max: Any = 0) -> Array:
