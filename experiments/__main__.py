@@ -12,7 +12,7 @@ from rich.console import Console
 from experiments.common import page, terminal
 from experiments.common.datasets import DataUnavailable
 from experiments.common.discover import all_experiments, select
-from experiments.common.experiment import Experiment, Settings
+from experiments.common.experiment import Experiment, Results, Settings
 from experiments.common.run import run, torch_is_installed, write
 
 
@@ -31,8 +31,6 @@ def main(arguments: list[str] | None = None) -> int:
     if options.data is not None and not options.data.is_dir():
         print(f"--data: there is no directory {options.data}", file=sys.stderr)
         return 2
-    if options.command is None:
-        console.print(terminal.listing(chosen))
     return _run_all(chosen, options, console)
 
 
@@ -41,35 +39,58 @@ def _run_all(chosen: list[Experiment], options: argparse.Namespace, console: Con
     if options.torch and not with_torch:
         console.print("torch is not installed: the JAX side runs alone. For both: pip install 'jaxgrad[torch]'")
     failed, missing = [], []
-    for experiment in chosen:
-        console.print()
+    path = page.write(options.out, [each.name for each in chosen])
+    _announce(chosen, options, path, console)
+    for number, experiment in enumerate(chosen, 1):
         try:
-            with terminal.ProgressDisplay(console) as display, console.status("") as status:
-                settings = Settings(data=options.data, quick=options.quick, track=display.track)
-                results = run(
-                    experiment,
-                    settings,
-                    seed=options.seed,
-                    with_torch=with_torch,
-                    say=lambda side, name=experiment.name: status.update(f"{name}: {side}"),  # type: ignore[misc]
-                )
+            results = _run_one(experiment, f"{number}/{len(chosen)}", options, with_torch, console)
         except DataUnavailable as error:
             console.print(f"{experiment.name}: {error}", markup=False, highlight=False)
             missing.append(experiment.name)
-            continue
-        console.print(terminal.results_table(results))
-        if experiment.expected:
-            console.print(experiment.expected, style="italic", highlight=False)
-        write(results, options.out)
-        if not results.ok:
-            failed.append(experiment.name)
-    path = page.write(options.out)
+        else:
+            console.print(terminal.verdict(results), highlight=False)
+            if options.verbose:
+                console.print(terminal.results_table(results))
+                console.print(experiment.expected, style="italic", highlight=False)
+            write(results, options.out)
+            if not results.ok:
+                failed.append(experiment.name)
+        page.write(options.out, [each.name for each in chosen[number:]])
     console.print(f"\nAll records and figures: {path.resolve()}", highlight=False, soft_wrap=True)
     if missing:
         console.print(f"[bold]Not run, for want of data:[/] {', '.join(missing)}")
     if failed:
-        console.print(f"[bold red]Out of bounds:[/] {', '.join(failed)}")
+        console.print(f"[bold red]Out of bounds:[/] {', '.join(failed)} (the table: -v)")
     return 1 if failed else 2 if missing else 0
+
+
+def _announce(chosen: list[Experiment], options: argparse.Namespace, path: Path, console: Console) -> None:
+    """What is going to happen, and how long it takes, before the first result."""
+    if len(chosen) == 1:
+        console.print(chosen[0].question, style="bold")
+        return
+    minutes = sum(each.seconds for each in chosen) / 60
+    long = "" if options.quick or not options.torch else f" (about {minutes:.0f} minutes on two cores)"
+    console.print(
+        f"{len(chosen)} experiments, the short ones first{long}; {path} shows them as they come.", highlight=False
+    )
+
+
+def _run_one(
+    experiment: Experiment, place: str, options: argparse.Namespace, with_torch: bool, console: Console
+) -> Results:
+    """Run one, with a line that says what it is at; it vanishes when the result is there."""
+    long = "" if options.quick else f", about {experiment.seconds} s"
+    head = f"{place} {experiment.name}{long}"
+    with terminal.ProgressDisplay(console) as display, console.status(head) as status:
+        settings = Settings(data=options.data, quick=options.quick, track=display.track)
+        return run(
+            experiment,
+            settings,
+            seed=options.seed,
+            with_torch=with_torch,
+            say=lambda side: status.update(f"{head}: {side}"),
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,6 +125,7 @@ def _add_options(parser: argparse.ArgumentParser, top: bool) -> None:
         help="directory with the data: prepared by tensorflow-datasets, or the four IDX files of FashionMNIST",
     )
     parser.add_argument("--quick", action="store_true", default=default(False), help="a smaller run of the same kind")
+    parser.add_argument("-v", "--verbose", action="store_true", default=default(False), help="every table of results")
     parser.add_argument(
         "--no-torch", dest="torch", action="store_false", default=default(True), help="run the JAX side alone"
     )

@@ -227,6 +227,9 @@ EXPERIMENT = Experiment(
     figure=figure,
     seed=12,
     claims={"steps of the backward": Exact(), "losses": Info(measured=True), "|g|, *": Info(measured=True)},
+    answer="The gradient of the weight that is used at every step is {gradient of wRec by hand} by hand, and its "
+    "shares add up to {sum of the shares in wRec}; over ten steps |g| changes {|g| shrinks or grows, wRec "
+    "0.5}-fold with a weight of 0.5 and {|g| shrinks or grows, wRec 1.5}-fold with 1.5.",
     expected="Hand, scan and torch agree; the gradient of a weight used ten times is the sum of its ten shares. The "
     "gradient of the state changes by wRec at each step back: it vanishes below 1 and explodes above.",
 )

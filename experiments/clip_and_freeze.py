@@ -269,6 +269,7 @@ def figure(figure: Any, results: Any) -> None:
 EXPERIMENT = Experiment(
     name="clip_and_freeze",
     number=6,
+    seconds=30,
     question="Clip the gradient norm, freeze a tensor, train it a tenth: what do the folk rules do?",
     ours=ours,
     reference=reference,
@@ -279,6 +280,11 @@ EXPERIMENT = Experiment(
         "*: part of the *": Info(measured=True),
         "*: distance, all steps": Info(),
     },
+    answer="Under Adam, frozen later, a tensor whose gradient is 0 still goes {Adam, gradient 0 later: part of the "
+    "full distance} of the full way, one without a gradient {Adam, no gradient later: part of the full "
+    "distance}; a gradient times 0.1 from the first step leaves {Adam, gradient x 0.1 from the first step: "
+    "part of the full distance} of it, an lr times 0.1 {Adam, lr x 0.1 from the first step: part of the "
+    "full distance}.",
     expected="Only None freezes under every optimizer: gradient 0 leaves momentum, moments and weight decay at work. "
     "A tenth of the gradient is a tenth of the step under SGD and, from the first step, the whole step under Adam; a "
     "tenth of the lr is about a tenth of the way under all of them.",

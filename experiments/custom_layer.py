@@ -139,5 +139,7 @@ EXPERIMENT = Experiment(
         "*: shape of the output": Exact(),
         "*: the weight moved": Exact(),
     },
+    answer="With W as a Parameter {Parameter: parameters} are trained, as a Buffer {Buffer: parameters} alone, "
+    "with {Buffer: buffers} kept; as a plain array {plain array: parameters} alone, and W is not listed.",
     expected="A Parameter is listed and trained, a Buffer is listed and kept, a plain array is neither.",
 )

@@ -206,6 +206,7 @@ def figure(figure: Any, results: Any) -> None:
 EXPERIMENT = Experiment(
     name="data_loading",
     number=13,
+    seconds=40,
     question="Does the loader give torch's batches, from the same seed?",
     ours=ours,
     reference=reference,
@@ -213,5 +214,6 @@ EXPERIMENT = Experiment(
     seed=42,
     claims={"seconds*": Info(), "*": Exact()},
     compares_float64=False,
+    answer="The first shuffled epoch is {batch_size 2, shuffle, epoch 1}, in torch's order, and so are all others.",
     expected="Every batch of every loader is torch's, and the global generator stands where torch's stands.",
 )

@@ -118,5 +118,7 @@ EXPERIMENT = Experiment(
     reference=reference,
     figure=figure,
     claims={"*": Exact()},
+    answer="Where columns are read twice the gradient is {gradient where columns are read twice}: every read adds "
+    "its own.",
     expected="gather equals diagonal(); its gradient is a scatter-add, so an element read twice gets both gradients.",
 )

@@ -192,6 +192,7 @@ def figure(figure: Any, results: Any) -> None:
 EXPERIMENT = Experiment(
     name="hooks",
     number=7,
+    seconds=8,
     question="What is a hook, once nothing is hidden?",
     ours=ours,
     reference=reference,

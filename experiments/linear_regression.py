@@ -126,5 +126,6 @@ EXPERIMENT = Experiment(
     ours=ours,
     reference=reference,
     figure=figure,
+    answer="w and b come out as {w and b, by hand} by hand and as {w and b, by autodiff} by autodiff.",
     expected="w near 3 and b near 4; by hand, by autodiff and as a sum with a smaller step it is the same run.",
 )

@@ -152,6 +152,7 @@ def figure(figure: Any, results: Any) -> None:
 EXPERIMENT = Experiment(
     name="loss_sum",
     number=5,
+    seconds=8,
     question="Is the backward of a sum of losses the sum of their backwards, and what of the mean over a batch?",
     ours=ours,
     reference=reference,
@@ -162,6 +163,8 @@ EXPERIMENT = Experiment(
         "largest difference*": Info(),
         "mean over pieces*: off by": Relative(1e-5),
     },
+    answer="A sum over pieces is off by {sum over pieces: off by} of the gradient of the whole; a third of the "
+    "means over unequal pieces by {mean over pieces, added / 3: off by}.",
     expected="The sum of losses and the sums over pieces agree to rounding. Means over pieces of different size do "
     "not add up to the mean, even after division by their number.",
 )

@@ -293,15 +293,30 @@ def figure(figure: Any, results: Any) -> None:
     figure.supxlabel("step")
 
 
+def answer(results: Any) -> str:
+    """How far each Adam is from its float64 run at the end."""
+    sides = {"torch": results.reference or {}, "jaxgrad": results.ours, "optax, same name": results.ours}
+    ends = {
+        name: float(record[key][-1])
+        for name, record in sides.items()
+        if (key := f"Adam, {name}: distance from float64") in record
+    }
+    steps = _moments(results.settings)[-1]
+    words = ", ".join(f"{end:.1e} with {name.split(',')[0]}" for name, end in ends.items())
+    return f"After {steps} steps with Adam a float32 run is off by {words}, relative to the distance moved."
+
+
 EXPERIMENT = Experiment(
     name="optimizer_drift",
     number=18,
+    seconds=180,
     question="How far does a float32 run drift from the exact trajectory, with torch, with optax, and with ours?",
     ours=ours,
     reference=reference,
     figure=figure,
     seed=1,
     claims={GIVEN.format("*"): Noise(), "*parameters at the end": Info(measured=True), "*distance*": Info()},
+    answer=answer,
     expected="On given gradients ours rounds as torch does. In whole runs both jump, at steps that are luck. optax's "
     "Adam, right in formula, leaves within ten steps; where the formula differs the distance is there from the first.",
 )

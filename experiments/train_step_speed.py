@@ -89,6 +89,7 @@ def figure(figure: Any, results: Any) -> None:
 EXPERIMENT = Experiment(
     name="train_step_speed",
     number=17,
+    seconds=360,
     question="How fast is a training step?",
     ours=alone,
     reference=lambda settings, dtype: {},

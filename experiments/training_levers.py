@@ -119,6 +119,7 @@ def figure(figure: Any, results: Any) -> None:
 EXPERIMENT = Experiment(
     name="training_levers",
     number=16,
+    seconds=240,
     question="Which lever raises the result, by line of the loop?",
     ours=run_ours,
     reference=run_torch,

@@ -137,5 +137,7 @@ EXPERIMENT = Experiment(
     reference=reference,
     figure=figure,
     claims={"*": Exact()},
+    answer="For Q = {Q} a vector of ones gives a.grad = {a.grad, gradient = ones} and b.grad = {b.grad, gradient = "
+    "ones}, and so do the sum and one element after the other.",
     expected="Three ways to the same gradients: a vector of ones, the sum, one element after the other on one graph.",
 )

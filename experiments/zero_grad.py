@@ -218,6 +218,9 @@ EXPERIMENT = Experiment(
     figure=figure,
     seed=42,
     claims={"* equals *": Exact(), "*last loss": Info(measured=True), "*first row": Info(measured=True)},
+    answer="After two batches of one run the loss is {loss 1}, then {loss 2}; trained on, it ends at {cleared, "
+    "last loss} with zero_grad and at {never cleared, last loss} without. Four quarters summed on purpose "
+    "end at {summed on purpose, last loss}, the large batch at {the large batch, last loss}.",
     expected="Without zero_grad the second backward leaves the sum of both gradients. Summed on purpose it is the "
     "large batch; never cleared, the sum of all past gradients drives each step: faster at first, then it "
     "diverges.",

@@ -20,7 +20,7 @@ def all_experiments() -> dict[str, Experiment]:
 
 
 def select(names: list[str]) -> list[Experiment]:
-    """The experiments of these names; all of them if none is named.
+    """The experiments of these names; if none is named all of them, the short ones first.
 
     Raises:
         LookupError: a name is unknown; the nearest ones are suggested.
@@ -31,4 +31,4 @@ def select(names: list[str]) -> list[Experiment]:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(known)}."
             raise LookupError(f"There is no experiment named {name!r}.{hint}")
-    return [known[name] for name in names] if names else list(known.values())
+    return [known[name] for name in names] if names else sorted(known.values(), key=lambda each: each.seconds)

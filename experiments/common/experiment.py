@@ -49,6 +49,9 @@ class Experiment:
         expected: what is to be seen, in a sentence or two.
         together: runs both sides in turn, for timings; takes the place of ``ours`` and ``reference`` where torch is.
         compares_float64: whether ``reference`` is run in float64 too, as the truth for ``Noise``.
+        seconds: about how long it takes with torch on two cores; the short ones run first.
+        answer: what was found, in a sentence with results in braces, ``"the loss is {loss 1}"``, or a function
+            that writes it.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Experiment:
     expected: str = ""
     together: Callable[[Settings], tuple[Record, Record]] | None = None
     compares_float64: bool = True
+    seconds: int = 5
+    answer: "str | Callable[[Results], str]" = ""
 
     def claim_of(self, result: str) -> Claim:
         """What is claimed of the result of this name."""

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.common.answer import agreement, answer
 from experiments.common.display import SHORT
 from experiments.common.experiment import Results
 from experiments.common.files import write_whole
@@ -27,6 +28,8 @@ def as_data(results: Results) -> dict[str, Any]:
         "number": results.experiment.number,
         "question": results.experiment.question,
         "expected": results.experiment.expected,
+        "answer": answer(results),
+        "agreement": agreement(results),
         "seed": results.settings.seed,
         "quick": results.settings.quick,
         "ok": results.ok,

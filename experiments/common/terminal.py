@@ -5,19 +5,34 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from experiments.common.answer import agreement, answer
 from experiments.common.display import short
 from experiments.common.experiment import Experiment, Results
 
 
 def listing(experiments: Iterable[Experiment]) -> Table:
-    """All experiments with their questions."""
-    table = Table("#", "experiment", "question", header_style="bold", box=None, pad_edge=False)
+    """All experiments with their questions, and about how long they take."""
+    table = Table("#", "experiment", "question", "time", header_style="bold", box=None, pad_edge=False)
     for each in experiments:
-        table.add_row(str(each.number), each.name, each.question)
+        table.add_row(str(each.number), each.name, each.question, f"{each.seconds} s")
     return table
+
+
+def verdict(results: Results) -> str:
+    """One line on what was found: the mark, the name, the time, the answer."""
+    mark = "[green]✓[/]" if results.ok else "[bold red]✗[/]"
+    words = " ".join(part for part in (answer(results), agreement(results), _stand_in(results)) if part)
+    return f"{mark} [bold]{results.experiment.name}[/] ({results.seconds:.0f} s): {escape(words)}"
+
+
+def _stand_in(results: Results) -> str:
+    """Which data were taken for want of those asked for."""
+    source = str(results.ours.get("data", ""))
+    return f"On {source}, since FashionMNIST is not here." if "digits" in source else ""
 
 
 def results_table(results: Results) -> Table:

@@ -26,6 +26,7 @@ def test_quick_form_beside_torch(name, tmp_path):
     assert any(row.verdict is not None for row in results.rows)
     run.write(results, tmp_path)
     record = json.loads((tmp_path / f"{name}.json").read_text())
+    assert record["agreement"] and ("answer" in record) and "{" not in record["answer"]
     assert record["ok"] and record["experiment"] == name and len(record["rows"]) == len(results.rows)
     assert (tmp_path / f"{name}.svg").stat().st_size > 5000 and (tmp_path / f"{name}.png").exists()
     assert not list(tmp_path.glob(".*"))
@@ -40,9 +41,10 @@ def run_without_torch(*arguments):
 
 
 def test_jax_side_needs_no_torch(tmp_path):
-    done = run_without_torch("run", "zero_grad", "fashion_mnist_buffers", "--out", str(tmp_path))
+    done = run_without_torch("run", "-v", "zero_grad", "fashion_mnist_buffers", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "1.1118" in done.stdout and "1.1516" in done.stdout and "index.html" in done.stdout
+    assert "torch is not installed" in done.stdout
     page = (tmp_path / "index.html").read_text()
     assert "zero_grad.svg" in page and "fashion_mnist_buffers.svg" in page
 
@@ -120,3 +122,59 @@ def test_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         write_whole(tmp_path / "record.json", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def of_numbers(name, **values):
+    """The experiment ``zero_grad`` under another name, with these results on both sides."""
+    record = {key.replace("_", " "): value for key, value in values.items()}
+    real = discover.all_experiments()["zero_grad"]
+    both = {"ours": lambda settings: record, "reference": lambda settings, dtype: record}
+    return replace(real, name=name, claims={"*": Exact()}, answer="It is {one}.", figure=lambda *_: None, **both)
+
+
+def test_one_line_a_verdict_and_the_tables_if_asked_for(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(command, "select", lambda names: [of_numbers("first", one=1.5), of_numbers("second", one=2.5)])
+    monkeypatch.setattr(command, "torch_is_installed", lambda: True)
+    assert command.main(["run", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "✓ first (0 s): It is 1.5. The one result agrees with torch: 1 bit for bit." in printed
+    assert len(printed.splitlines()) < 8 and "distance" not in printed
+    assert command.main(["run", "-v", "--out", str(tmp_path)]) == 0
+    assert "distance" in capsys.readouterr().out
+
+
+def test_the_page_is_there_after_each_experiment(monkeypatch, tmp_path):
+    seen = []
+
+    def spied(settings):
+        seen.append((tmp_path / "index.html").read_text())
+        return {"one": 1.0}
+
+    chosen = [of_numbers("first", one=1.0), replace(of_numbers("second", one=1.0), ours=spied)]
+    monkeypatch.setattr(command, "select", lambda names: chosen)
+    monkeypatch.setattr(command, "torch_is_installed", lambda: True)
+    assert command.main(["run", "--out", str(tmp_path)]) == 0
+    assert 'id="first"' in seen[0] and "1 to come" in seen[0] and 'http-equiv="refresh"' in seen[0]
+    page = (tmp_path / "index.html").read_text()
+    assert 'id="second"' in page and "to come" not in page and "refresh" not in page
+    assert "data:image/svg+xml;base64," in page and page.count("<details>") == 2
+
+
+def test_the_short_ones_run_first_and_drift_is_first_on_the_page(tmp_path):
+    from experiments.common import page
+
+    times = [each.seconds for each in discover.select([])]
+    assert times == sorted(times) and len(set(times)) > 3
+    for name, number in (("zero_grad", 1), ("optimizer_drift", 18)):
+        run.write(run.run(replace(of_numbers(name, one=1.0), number=number), Settings()), tmp_path)
+    text = page.write(tmp_path).read_text()
+    assert text.index('id="optimizer_drift"') < text.index('id="zero_grad"')
+    assert (tmp_path / text.split('<a href="')[-1].split('"')[0]).resolve().name == "zero_grad.py"
+
+
+def test_a_result_out_of_bounds_is_named():
+    from experiments.common.answer import agreement
+
+    wrong = replace(of_numbers("wrong", one=1.0, two=2.0), ours=lambda settings: {"one": 1.0, "two": 2.1})
+    assert agreement(run.run(wrong, Settings())) == "1 of 2 results are out of bounds: two."
+    assert agreement(run.run(wrong, Settings(), with_torch=False)) == "The JAX side alone, without torch."
