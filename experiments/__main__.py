@@ -10,6 +10,7 @@ os.environ.setdefault("KMP_BLOCKTIME", "0")  # torch's idle threads would spin a
 from rich.console import Console
 
 from experiments.common import page, terminal
+from experiments.common.answer import answer
 from experiments.common.datasets import DataUnavailable
 from experiments.common.discover import all_experiments, select
 from experiments.common.experiment import Experiment, Results, Settings
@@ -49,9 +50,10 @@ def _run_all(chosen: list[Experiment], options: argparse.Namespace, console: Con
             missing.append(experiment.name)
         else:
             console.print(terminal.verdict(results), highlight=False)
+            if options.verbose or len(chosen) == 1:
+                console.print(" ".join((answer(results), experiment.expected)), highlight=False, markup=False)
             if options.verbose:
                 console.print(terminal.results_table(results))
-                console.print(experiment.expected, style="italic", highlight=False)
             write(results, options.out)
             if not results.ok:
                 failed.append(experiment.name)

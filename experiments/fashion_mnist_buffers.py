@@ -142,8 +142,8 @@ EXPERIMENT = Experiment(
     figure=figure,
     seed=1,
     claims={"data": Exact(), "label": Exact(), "*: iteration *": Info(measured=True)},
-    answer="Without zero_grad and without steps the largest gradients are {no zero_grad, no step: iteration 0} at "
-    "first and {no zero_grad, no step: iteration 9} in the tenth iteration: ten times as much.",
+    answer="Without zero_grad and without steps six entries of the gradients are {no zero_grad, no step: iteration 0} "
+    "at first and {no zero_grad, no step: iteration 9} in the tenth iteration: ten times as much.",
     expected="With zero_grad the gradient stays what it is; without, iteration k holds the sum of k + 1 gradients and "
     "every step is larger than the one before.",
 )

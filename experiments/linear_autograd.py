@@ -234,7 +234,7 @@ EXPERIMENT = Experiment(
         "bytes saved*": Info(),
     },
     answer="One backward leaves b.grad = {b.grad, one backward}, a second on the retained graph {b.grad, two "
-    "backwards, retained}; the graph holds {bytes saved, before and after} bytes before and after.",
+    "backwards, retained}; the bytes that the graph holds, before and after: {bytes saved, before and after}.",
     expected="One backward frees the graph, a second raises torch's sentence; retained it adds up to exactly twice. "
     "Two losses on one graph: the sum of their backwards is the backward of their sum.",
 )

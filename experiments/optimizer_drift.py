@@ -286,6 +286,7 @@ def figure(figure: Any, results: Any) -> None:
                 steps = MOMENTS[: len(drift)]
                 panel.loglog(steps, np.maximum(drift, 1e-9), style, color=colour, label=label, marker=".")
         panel.set_title(case.name, fontsize=9)
+        panel.xaxis.set_minor_formatter("")  # in the quick form numbers between powers of ten would overlap
     handles = {label: h for panel in panels for h, label in zip(*panel.get_legend_handles_labels(), strict=True)}
     panels[-1].legend(handles.values(), handles.keys(), fontsize=8, loc="center")
     for panel in panels[len(CASES) :]:

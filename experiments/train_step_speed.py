@@ -86,6 +86,16 @@ def figure(figure: Any, results: Any) -> None:
     axes[-1].set_xlabel("microseconds per step, median")
 
 
+def answer(results: Any) -> str:
+    """Torch's eager step over a call of ours, for each workload."""
+    ratios = [
+        f"{workload} ({name.split(': ')[1].split(' / ')[0]}): {value}"
+        for name, value in results.ours.items()
+        if name.endswith(f" / {ours.CALL}") and "eager" in name and (workload := name.split(": ")[0])
+    ]
+    return f"Torch's step over ours, {'; '.join(ratios)}." if ratios else ""
+
+
 EXPERIMENT = Experiment(
     name="train_step_speed",
     number=17,
@@ -97,6 +107,7 @@ EXPERIMENT = Experiment(
     figure=figure,
     claims={"*": Info()},
     compares_float64=False,
+    answer=answer,
     expected="Ratios are medians over rounds in which every candidate runs once, with quartiles; above 1 means slower "
     "than jaxgrad. The torch column beside 'per call' is torch eager with its better number of threads.",
 )

@@ -31,7 +31,7 @@ def agreement(results: Results) -> str:
     parts = [f"{exact} bit for bit"] if exact else []
     ratios = [row.verdict.figure for row in judged if row.verdict and _words(row).endswith("x rounding")]
     if ratios:
-        parts.append(f"{len(ratios)} within {max(each for each in ratios if each is not None):.2f} of its rounding")
+        parts.append(f"{len(ratios)} within {max(each for each in ratios if each is not None):.2f} times its rounding")
     others = len(judged) - exact - len(ratios)
     if others:
         parts.append(f"{others} within {'their' if others > 1 else 'its'} bound")

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from experiments.common.answer import agreement, answer
+from experiments.common.answer import agreement
 from experiments.common.display import short
 from experiments.common.experiment import Experiment, Results
 
@@ -23,9 +23,9 @@ def listing(experiments: Iterable[Experiment]) -> Table:
 
 
 def verdict(results: Results) -> str:
-    """One line on what was found: the mark, the name, the time, the answer."""
+    """One line: the mark, the name, the time, how it stands to torch."""
     mark = "[green]✓[/]" if results.ok else "[bold red]✗[/]"
-    words = " ".join(part for part in (answer(results), agreement(results), _stand_in(results)) if part)
+    words = f"{agreement(results)} {_stand_in(results)}".rstrip()
     return f"{mark} [bold]{results.experiment.name}[/] ({results.seconds:.0f} s): {escape(words)}"
 
 
