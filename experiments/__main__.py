@@ -71,11 +71,10 @@ def _announce(chosen: list[Experiment], options: argparse.Namespace, path: Path,
     if len(chosen) == 1:
         console.print(chosen[0].question, style="bold")
         return
-    minutes = sum(each.seconds for each in chosen) / 60
-    long = "" if options.quick or not options.torch else f" (about {minutes:.0f} minutes on two cores)"
-    console.print(
-        f"{len(chosen)} experiments, the short ones first{long}; {path} shows them as they come.", highlight=False
-    )
+    minutes = max(1, round(sum(each.seconds for each in chosen) / 60))
+    long = "" if options.quick or not options.torch else f" (about {minutes} min on two cores)"
+    words = f"{len(chosen)} experiments, the short ones first{long}; {path} shows them as they come."
+    console.print(words, highlight=False, soft_wrap=True)
 
 
 def _run_one(
