@@ -179,3 +179,12 @@ def test_a_result_out_of_bounds_is_named():
     wrong = replace(of_numbers("wrong", one=1.0, two=2.0), ours=lambda settings: {"one": 1.0, "two": 2.1})
     assert agreement(run.run(wrong, Settings())) == "1 of 2 results are out of bounds: two."
     assert agreement(run.run(wrong, Settings(), with_torch=False)) == "The JAX side alone, without torch."
+
+
+def test_data_that_stand_in_are_named():
+    """Without FashionMNIST the training runs use scikit-learn's digits; the line of verdict says so."""
+    from experiments.common import datasets, terminal
+
+    digits = of_numbers("first", one=1.0, data=datasets.load("digits", "train").source)
+    assert "since FashionMNIST is not here" in terminal.verdict(run.run(digits, Settings()))
+    assert "FashionMNIST" not in terminal.verdict(run.run(of_numbers("first", one=1.0), Settings()))
