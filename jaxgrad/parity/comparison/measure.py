@@ -68,14 +68,12 @@ def measure(
     """
     sizes = np.array([_size(reference[name]) for name in names])
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    c, r, t = (_flat([side[name] for name in names]) for side in (candidate, reference, centre))
+    c, r = (_flat([side[name] for name in names]) for side in (candidate, reference))
+    t = r if centre is reference else _flat([centre[name] for name in names])
     with np.errstate(all="ignore"):
-        same = (c == r) | (np.isnan(c) & np.isnan(r))
-        odd = ~same & ~(np.isfinite(c) & np.isfinite(r))
-        counts = np.isfinite(c) & np.isfinite(r) & np.isfinite(t)
-        d = np.where(counts, c - t, 0.0)
-        norm, most = _norm(d, starts), _most(d, starts)
-        size, tallest = _norm(np.where(counts, t, 0.0), starts), _most(np.where(counts, t, 0.0), starts)
+        d, gap, t = _differences(c, r, t)
+        norm, most = _norms(d, starts)
+        size, tallest = _norms(t, starts)
         last = np.array([_last_place(candidate[name], reference[name]) for name in names])
         half = np.where(sizes == 1, last, last / 2)
         known = [noise.get(name, (0.0, 0.0)) for name in names]
@@ -84,22 +82,41 @@ def measure(
         usual = np.asarray(np.maximum.reduce([half * size, norms, least]))
         highest = np.asarray(np.maximum.reduce([half * tallest, mosts, least]))
         by_norm, by_element = _over(norm, usual), _over(most, highest)
-        gap = np.where(same, 0.0, np.where(odd, np.inf, np.abs(c - r)))
+        widest: np.ndarray = np.maximum.reduceat(gap, starts)
+        nonfinite = np.isinf(widest)
+        absolute = np.maximum.reduceat(np.where(np.isinf(gap), 0.0, gap), starts) if nonfinite.any() else widest
         moved = np.full(len(names), np.nan)
         if start is not None and all(name in start for name in names):
-            s = _flat([start[name] for name in names])
-            moved = _over(norm, _norm(np.where(counts, t - s, 0.0), starts))
+            moved = _over(norm, _norms(t - _flat([start[name] for name in names]), starts)[0])
         return Measured(
             tuple(names),
-            np.logical_or.reduceat(~same, starts),
-            np.logical_or.reduceat(odd, starts),
-            np.maximum.reduceat(np.where(odd, 0.0, gap), starts),
+            widest > 0,
+            nonfinite,
+            absolute,
             np.asarray(_over(norm, size)),
             moved,
             np.where(by_norm >= by_element, usual, highest),
             np.maximum(by_norm, by_element),
-            _worst(np.where(odd, np.inf, np.where(same, -1.0, np.maximum(gap, np.abs(d)))), starts, sizes),
+            np.array([_worst(gap, d, at, n) for at, n in zip(starts, sizes, strict=True)]),
         )
+
+
+def _differences(c: np.ndarray, r: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidate from centre, from reference (inf where one alone is finite), the centre; 0 for the rest."""
+    d, gap = c - t, np.abs(c - r)
+    if np.isfinite(np.sum(d) + np.sum(gap)):
+        return d, gap, t
+    same = (c == r) | (np.isnan(c) & np.isnan(r))
+    finite = np.isfinite(c) & np.isfinite(r)
+    counts = finite & np.isfinite(t)
+    gap = np.where(same, 0.0, np.where(finite, gap, np.inf))
+    return np.where(counts, d, 0.0), gap, np.where(counts, t, 0.0)
+
+
+def _worst(gap: np.ndarray, d: np.ndarray, at: int, n: int) -> int:
+    """The flat index of the worst of the elements that differ."""
+    here = gap[at : at + n]
+    return int(np.argmax(np.where(here > 0, np.maximum(here, np.abs(d[at : at + n])), -1.0)))
 
 
 def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]) -> dict[str, Any]:
@@ -132,7 +149,8 @@ def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]
             with np.errstate(all="ignore"):
                 d = _flat([run[name] for name in names]) - t
                 d = np.where(np.isfinite(d), d, 0.0)
-                norms, most = np.maximum(norms, _norm(d, starts)), np.maximum(most, _most(d, starts))
+                norm, largest = _norms(d, starts)
+                norms, most = np.maximum(norms, norm), np.maximum(most, largest)
         found[phase] = dict(zip(names, zip(norms.tolist(), most.tolist(), strict=True), strict=True))
     return found
 
@@ -160,25 +178,16 @@ def _fits(run: Tensors, reference: Tensors, name: str) -> bool:
     return name in run and run[name].shape == reference[name].shape
 
 
-def _norm(d: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    scale = np.maximum.reduceat(np.abs(d), starts)
-    if scale.max(initial=0.0) < 1e150 and scale.max(initial=0.0) > 1e-150:
-        found: np.ndarray = np.sqrt(np.add.reduceat(d * d, starts))
-        return np.maximum(found, scale)  # squares of tiny numbers are lost
-    return scale
-
-
-def _most(d: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    found: np.ndarray = np.maximum.reduceat(np.abs(d), starts)
-    return found
+def _norms(d: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Euclidean norm and largest magnitude of each tensor."""
+    most: np.ndarray = np.maximum.reduceat(np.abs(d), starts)
+    if not 1e-150 < most.max(initial=0.0) < 1e150:
+        return most, most
+    return np.maximum(np.sqrt(np.add.reduceat(d * d, starts)), most), most  # squares of tiny numbers are lost
 
 
 def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(a == 0, 0.0, a / b)
-
-
-def _worst(gap: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    return np.array([int(np.argmax(gap[at : at + n])) for at, n in zip(starts, sizes, strict=True)])
 
 
 def _last_place(*arrays: np.ndarray) -> float:
