@@ -18,6 +18,8 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+collect_ignore = ["trace/real"]  # real models, whose packages only docs/make_trace.py needs
+
 TESTS = Path(__file__).parent
 STRICT_PROMOTION = {"random", "testing", "utils"}
 """Rooms whose code promotes no dtype but by name; the others are to follow."""

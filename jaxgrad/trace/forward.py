@@ -77,6 +77,7 @@ def forward(module: Any, example_inputs: Any, *, training: bool) -> Forward:
         RuntimeError: torch cannot trace the module.
         NotImplementedError: an operation that is not in the table.
 
+    >>> import jax.numpy as jnp
     >>> import torch
     >>> from jaxgrad import trace
     >>> fn = trace.forward(torch.nn.Flatten(), torch.zeros(2, 3, 4), training=False)

@@ -126,6 +126,8 @@ def test_nothing_but_our_words_comes_out():
                 if parameter.kind is parameter.VAR_POSITIONAL:
                     continue
                 for odd in ANYTHING:
+                    if argument == "collate_fn" and callable(odd):  # what a user's function says is the user's
+                        continue
                     words = complaint(use, name, **{**usual, argument: odd})
                     said += [f"{name}({argument}={odd!r}): {words}"] if words else []
     assert not said, "\n".join(said)

@@ -1,3 +1,0 @@
-"""Public names whose docstring still lacks a part; none does, and none may come."""
-
-LACKING: list[str] = []
