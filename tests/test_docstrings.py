@@ -1,7 +1,4 @@
-"""The words of every public name: what goes in, what comes out, what is raised, and an example that runs.
-
-``LACKING`` names what still lacks something. It only shrinks: a name that has it all must leave the list.
-"""
+"""The words of every public name: what goes in, what comes out, what is raised, and an example that runs."""
 
 import ast
 import importlib
