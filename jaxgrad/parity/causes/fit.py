@@ -17,6 +17,10 @@ TRIED = 15
 """After so many the bracket is a thousandth of what it was; if no more than half is explained by then, none will be."""
 
 
+DECAYS = (0.0, *(10.0**n for n in range(-7, 1)), 10.0)
+"""Weight decays among which one is looked for."""
+
+
 def fit(context: Context, predict: Predict, grid: Iterable[float]) -> float | None:
     """The constant that explains the candidate's tensors best.
 

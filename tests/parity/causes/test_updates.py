@@ -89,6 +89,7 @@ CASES = [
     ),
     Planted("decoupled_for_l2_decay", "Adam", {"weight_decay": 0.1}, optax.adamw(1e-3, weight_decay=0.1)),
     Planted("decay_missing", "AdamW", {"weight_decay": 0.1}, optax.adam(1e-3)),
+    Planted("decoupled_decay_added", "Adam", {}, optax.adamw(1e-3)),
     Planted(
         "decay_of_some",
         "AdamW",

@@ -20,6 +20,7 @@ from jaxgrad.parity.causes.rules.decay import (
     decay_missing,
     decay_of_some,
     decay_without_lr,
+    decoupled_decay_added,
     decoupled_for_l2_decay,
     l2_for_decoupled_decay,
 )
@@ -146,6 +147,7 @@ RULES: tuple[Rule, ...] = (
     decay_missing,
     l2_for_decoupled_decay,
     decoupled_for_l2_decay,
+    decoupled_decay_added,
     decay_without_lr,
     decay_of_some,
     groups_ignored,

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxgrad.parity.causes.context import Context
-from jaxgrad.parity.causes.fit import fit
+from jaxgrad.parity.causes.fit import DECAYS, fit
 from jaxgrad.parity.causes.replay import Deviation, parameter_of, predicted, replay, switched
 from jaxgrad.parity.causes.rule import Prediction, Rule, rule
 
 BELOW_ONE = (0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 0.99999)
 SMALL = (0.0, *(10.0**n for n in range(-16, 0)), 1.0)
-DECAYS = (0.0, *(10.0**n for n in range(-7, 1)), 10.0)
-
 OPTIONS: Mapping[str, tuple[Sequence[float], str]] = {
     "lr": ((), "the learning rate"),
     "weight_decay": (DECAYS, "the weight decay"),

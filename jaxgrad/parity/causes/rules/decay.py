@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxgrad.parity.causes.context import Context
-from jaxgrad.parity.causes.replay import Deviation, parameter_of, predicted, switched
+from jaxgrad.parity.causes.fit import DECAYS, fit
+from jaxgrad.parity.causes.replay import Deviation, parameter_of, predicted, replay, switched
 from jaxgrad.parity.causes.rule import Prediction, rule
 
 DECOUPLED = {"AdamW"}
@@ -29,6 +30,22 @@ def decoupled_for_l2_decay(context: Context) -> Iterator[Prediction]:
     """``p * (1 - lr * weight_decay)`` beside the update."""
     if not _decoupled(context):
         yield from predicted(context, switched(decay="decoupled"), decay="decoupled")
+
+
+@rule("decoupled_decay_added", "a decoupled weight decay is there that the reference does not have", "params")
+def decoupled_decay_added(context: Context) -> Iterator[Prediction]:
+    """``p * (1 - lr * weight_decay)`` with a fitted decay: Adam ported as AdamW, whose decay in optax is 1e-4."""
+    groups = context.meta.get("optimizer", {}).get("groups", [])
+    if _decoupled(context) or any(group.get("weight_decay") for group in groups):
+        return
+
+    def decaying(rate: float) -> Deviation:
+        return switched(decay="decoupled", weight_decay=rate)
+
+    found = fit(context, lambda rate: replay(context, decaying(rate)), DECAYS)
+    if found:
+        sentence = f"the weights decay by {found:g} (decoupled), and in the reference not at all"
+        yield from predicted(context, decaying(found), sentence=sentence, fitted=1, weight_decay=found)
 
 
 @rule("decay_without_lr", "decoupled weight decay is not multiplied by lr", "params")
