@@ -71,7 +71,7 @@ def to_jax(value):
         return tuple(value)
     if isinstance(value, torch.nn.Module):
         return _module(value)
-    if getattr(value, "__module__", "") == "torch.nn.functional":
+    if callable(value) and value is getattr(torch.nn.functional, getattr(value, "__name__", ""), None):
         return resolve(f"nn.functional.{value.__name__}")
     if isinstance(value, tuple | list):
         converted = [to_jax(each) for each in value]
