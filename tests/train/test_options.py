@@ -227,7 +227,7 @@ def test_autocast_with_each_in_float32(option):
     assert sum(far.values()) > 0
     ratio = sum(np.linalg.norm(ours[name] - exact[name]) for name in exact) / sum(far.values())
     apart = sum(np.linalg.norm(ours[name] - theirs[name]) for name in exact) / sum(far.values())
-    assert ratio < 1.5 and apart < 1.5, (seed, ratio, apart)
+    assert ratio < 1.5 and apart < 2, (seed, ratio, apart)  # two roundings of one size are 1.4 apart if independent
     assert all(value.dtype == np.float32 for name, value in ours.items() if not name.endswith(("tracked", "averaged")))
 
 

