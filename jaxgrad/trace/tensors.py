@@ -17,7 +17,7 @@ def torch() -> Any:
 
 
 def as_numpy(tensor: Any) -> np.ndarray:
-    """A tensor as a numpy array of its own memory, also one that torch only notes to be conjugated, negative or zero."""
+    """A tensor as a numpy array of its own memory, also one that torch only notes as conjugated, negative or zero."""
     tensor = torch().zeros_like(tensor, device="cpu") if tensor._is_zerotensor() else tensor
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if tensor.dtype == torch().bfloat16:
