@@ -14,7 +14,6 @@ import numpy as np
 from jaxgrad.serialization._checksum import CHUNK, crc32
 from jaxgrad.serialization.errors import refuse
 
-_LARGE = 1 << 22  # numpy asks for huge pages from here on, for which the system may have to move others first
 ALIGNMENT = 64  # of every array: what torch writes, and what JAX on the CPU takes over without a copy
 
 
@@ -130,9 +129,6 @@ def aligned(size: int) -> np.ndarray:
     >>> aligned(5).ctypes.data % 64, aligned(5).shape
     (0, (5,))
     """
-    if size >= _LARGE:
-        private = _mmap.MAP_PRIVATE | _mmap.MAP_ANONYMOUS
-        return np.frombuffer(_mmap.mmap(-1, size, flags=private), np.uint8)
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]
