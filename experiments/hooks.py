@@ -189,6 +189,18 @@ def figure(figure: Any, results: Any) -> None:
     axes[0].set_ylabel("norm of the gradient")
 
 
+def answer(results: Any) -> str:
+    """What the hook on the hidden layer did behind it and in front of it."""
+    before, after = (
+        [f"{np.linalg.norm(results.ours[f'{way}: {name}.grad']):.3g}" for name in (FIRST, HEAD)]
+        for way in ("no hook", "scaled")
+    )
+    return (
+        f"A hook that takes a tenth of the hidden layer's gradient changes the norm of the first layer's gradient from "
+        f"{before[0]} to {after[0]}; the head's was {before[1]} and is {after[1]}."
+    )
+
+
 EXPERIMENT = Experiment(
     name="hooks",
     number=7,
@@ -198,6 +210,7 @@ EXPERIMENT = Experiment(
     reference=reference,
     figure=figure,
     seed=7,
+    answer=answer,
     claims={"scaled: the*": Exact(), "leaf: its*": Exact(), "a hook*": Exact(), "*": Noise()},
     expected="A hook on a value changes everything behind it and nothing in front of it; every gradient as in torch.",
 )

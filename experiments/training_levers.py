@@ -87,12 +87,35 @@ def _trained(name: str, run: Any, seeds: list[int], epochs: int) -> Record:
     }
 
 
-def _gain(name: str, lever: Lever, record: Record) -> str:
-    """Over its baseline, seed by seed: the mean of the differences and its standard error."""
+def _difference(name: str, lever: Lever, record: Record) -> tuple[float, float]:
+    """Points over its baseline, seed by seed: the mean of the differences and its standard error."""
     base = record[f"{lever.baseline}: accuracy of each seed"]
     differences = 100 * (record[f"{name}: accuracy of each seed"] - base)
-    error = np.std(differences, ddof=1) / np.sqrt(len(differences))
-    return f"{np.mean(differences):+.2f} +- {error:.2f} points; {lever.line}"
+    return float(np.mean(differences)), float(np.std(differences, ddof=1) / np.sqrt(len(differences)))
+
+
+def _gain(name: str, lever: Lever, record: Record) -> str:
+    points, error = _difference(name, lever, record)
+    return f"{points:+.2f} +- {error:.2f} points; {lever.line}"
+
+
+def answer(results: Any) -> str:
+    """The levers whose gain is more than twice its error, and those whose loss is."""
+    found = {
+        name: _difference(name, lever, results.ours)
+        for name, lever in _shown(results.settings).items()
+        if name not in ("baseline", "unequal classes")
+    }
+    best = sorted(found, key=lambda name: -found[name][0])
+    gain, lose = (
+        [f"{name} ({found[name][0]:+.1f})" for name in order if sign * found[name][0] > 2 * found[name][1]]
+        for sign, order in ((1, best), (-1, best[::-1]))
+    )
+    silent = len(found) - len(gain) - len(lose)
+    return (
+        f"Beyond twice their error gain, in points: {', '.join(gain) or 'none'}; lose: {', '.join(lose) or 'none'}. Of "
+        f"the other {silent} these seeds tell nothing. The baseline is right in {results.ours['baseline: accuracy']}."
+    )
 
 
 def figure(figure: Any, results: Any) -> None:
@@ -125,6 +148,7 @@ EXPERIMENT = Experiment(
     reference=run_torch,
     figure=figure,
     seed=1,
+    answer=answer,
     claims={
         "data": Exact(),
         "*first parameters": Exact(),
