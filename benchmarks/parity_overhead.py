@@ -1,7 +1,8 @@
-"""What a comparison costs beside running both sides: ``python benchmarks/parity_overhead.py [width] [steps]``.
+"""What a comparison costs beside both sides: ``python -m benchmarks.parity_overhead [mlp|cnn] [width] [steps]``.
 
-For a perceptron of some width: the plain loop in torch, the compiled step, and ``parity.compare`` in both modes, with
-and without float64, after everything is compiled.
+For a perceptron of some width, or a convolutional network with as many channels: the plain loop in torch, the compiled
+step, and ``parity.compare`` in both modes, with and without float64, after everything is compiled. What a comparison
+adds goes with the number of values in the state, not with the work of a step: a perceptron is its worst case.
 """
 
 import sys
@@ -16,10 +17,23 @@ from jaxgrad import func, nn, optim, parity, random, train
 from jaxgrad.nn import functional as F
 
 
-def sides(width):
+def mlp(library, width, **rngs):
+    first = library.Linear(width, width, **rngs)
+    return library.Sequential(first, library.ReLU(), library.Linear(width, 10, **rngs))
+
+
+def cnn(library, width, **rngs):
+    layers = [library.Conv2d(1, width, 3, **rngs), library.ReLU()]
+    layers += [library.Conv2d(width, 2 * width, 3, **rngs), library.ReLU(), library.MaxPool2d(2), library.Flatten()]
+    return library.Sequential(*layers, library.Linear(2 * width * 12 * 12, 10, **rngs))
+
+
+SHAPES = {"mlp": lambda width: (128, width), "cnn": lambda width: (64, 1, 28, 28)}
+
+
+def sides(model, width):
     def build(library, **rngs):
-        first = library.Linear(width, width, **rngs)
-        return library.Sequential(first, library.ReLU(), library.Linear(width, 10, **rngs))
+        return {"mlp": mlp, "cnn": cnn}[model](library, width, **rngs)
 
     torch.manual_seed(0)
     theirs = build(torch.nn)
@@ -37,10 +51,11 @@ def seconds(run):
     return time.perf_counter() - start
 
 
-def main(width=512, steps=50):
+def main(model="mlp", width=512, steps=50):
     rng = np.random.default_rng(0)
-    batches = [(rng.standard_normal((128, width)).astype(np.float32), rng.integers(0, 10, 128)) for _ in range(steps)]
-    theirs, optimizer, step, state = sides(width)
+    shape = SHAPES[model](width)
+    batches = [(rng.standard_normal(shape).astype(np.float32), rng.integers(0, 10, shape[0])) for _ in range(steps)]
+    theirs, optimizer, step, state = sides(model, width)
     reference = parity.from_torch(theirs, torch.nn.functional.cross_entropy, optimizer)
     candidate = parity.from_jax(step, state)
 
@@ -73,4 +88,4 @@ def main(width=512, steps=50):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:2], *map(int, sys.argv[2:]))

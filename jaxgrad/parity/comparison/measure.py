@@ -7,13 +7,16 @@ half a unit in the last place of the tensor.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from jaxgrad.parity.record.model import PHASES, STATE, StepRecord, Tensors
+
+_TOGETHER = 1 << 16
+"""Elements that are measured end to end; a larger tensor is measured alone."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,25 @@ def measure(
     Returns:
         The measures.
     """
+    if start is not None and not all(name in start for name in names):
+        start = None
+    parts = [_measure(candidate, reference, centre, group, noise, start, floor) for group in _groups(names, reference)]
+    if len(parts) == 1:
+        return parts[0]
+    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Measured)}
+    return Measured(tuple(names), *(np.concatenate(columns[name]) for name in columns if name != "names"))
+
+
+def _measure(
+    candidate: Tensors,
+    reference: Tensors,
+    centre: Tensors,
+    names: Sequence[str],
+    noise: Mapping[str, tuple[float, float]],
+    start: Tensors | None,
+    floor: Mapping[str, float] | None,
+) -> Measured:
+    """The measures of a group of tensors, end to end in one array."""
     sizes = np.array([_size(reference[name]) for name in names])
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
     c, r = (_flat([side[name] for name in names]) for side in (candidate, reference))
@@ -86,7 +108,7 @@ def measure(
         nonfinite = np.isinf(widest)
         absolute = np.maximum.reduceat(np.where(np.isinf(gap), 0.0, gap), starts) if nonfinite.any() else widest
         moved = np.full(len(names), np.nan)
-        if start is not None and all(name in start for name in names):
+        if start is not None:
             moved = _over(norm, _norms(t - _flat([start[name] for name in names]), starts)[0])
         return Measured(
             tuple(names),
@@ -141,18 +163,39 @@ def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]
         names = [name for name in names if all(_fits(run, centre[phase], name) for run in own)]
         if not names or phase not in (*PHASES, STATE):
             continue
-        sizes = np.array([_size(centre[phase][name]) for name in names])
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-        t = _flat([centre[phase][name] for name in names])
-        norms, most = np.zeros(len(names)), np.zeros(len(names))
-        for run in own:
-            with np.errstate(all="ignore"):
-                d = _flat([run[name] for name in names]) - t
-                d = np.where(np.isfinite(d), d, 0.0)
-                norm, largest = _norms(d, starts)
-                norms, most = np.maximum(norms, norm), np.maximum(most, largest)
-        found[phase] = dict(zip(names, zip(norms.tolist(), most.tolist(), strict=True), strict=True))
+        found[phase] = {}
+        for group in _groups(names, centre[phase]):
+            found[phase] |= _spread(own, centre[phase], group)
     return found
+
+
+def _spread(runs: Sequence[Tensors], centre: Tensors, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """The largest distances of any run from the centre, of a group of tensors, end to end in one array."""
+    sizes = np.array([_size(centre[name]) for name in names])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+    t = _flat([centre[name] for name in names])
+    norms, most = np.zeros(len(names)), np.zeros(len(names))
+    with np.errstate(all="ignore"):
+        for run in runs:
+            d = _flat([run[name] for name in names]) - t
+            if not np.isfinite(np.sum(d)):
+                d = np.where(np.isfinite(d), d, 0.0)
+            norm, largest = _norms(d, starts)
+            norms, most = np.maximum(norms, norm), np.maximum(most, largest)
+    return dict(zip(names, zip(norms.tolist(), most.tolist(), strict=True), strict=True))
+
+
+def _groups(names: Sequence[str], tensors: Tensors) -> list[list[str]]:
+    """The names in their order, as many at a time as fit into the processor's cache together."""
+    groups: list[list[str]] = [[]]
+    together = 0
+    for name in names:
+        together += _size(tensors[name])
+        if groups[-1] and together > _TOGETHER:
+            groups.append([])
+            together = _size(tensors[name])
+        groups[-1].append(name)
+    return groups
 
 
 def _counts(array: np.ndarray) -> bool:
@@ -160,14 +203,14 @@ def _counts(array: np.ndarray) -> bool:
 
 
 def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([_real(array) for array in arrays])
+    return np.concatenate([_real(array) for array in arrays]) if len(arrays) > 1 else _real(arrays[0])
 
 
 def _real(array: np.ndarray) -> np.ndarray:
     array = np.asarray(array)
     if array.dtype.kind == "c":
         array = np.stack([array.real, array.imag], -1)
-    return array.astype(np.float64).reshape(-1)
+    return array.astype(np.float64, copy=False).reshape(-1)
 
 
 def _size(array: np.ndarray) -> int:
@@ -180,9 +223,12 @@ def _fits(run: Tensors, reference: Tensors, name: str) -> bool:
 
 def _norms(d: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Euclidean norm and largest magnitude of each tensor."""
-    most: np.ndarray = np.maximum.reduceat(np.abs(d), starts)
+    alone = len(starts) == 1
+    most: np.ndarray = np.maximum(d.max(), -d.min())[None] if alone else np.maximum.reduceat(np.abs(d), starts)
     if not 1e-150 < most.max(initial=0.0) < 1e150:
         return most, most
+    if alone:
+        return np.maximum(np.sqrt(np.dot(d, d)), most), most
     return np.maximum(np.sqrt(np.add.reduceat(d * d, starts)), most), most  # squares of tiny numbers are lost
 
 
