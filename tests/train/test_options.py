@@ -205,11 +205,24 @@ def test_in_pairs(x64, pair):
     compare(pair)
 
 
+SEEDS = 12
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("option", [name for name in OPTIONS if name != "autocast"])
 def test_autocast_with_each_in_float32(option):
-    """Where it casts something: no further from float32 than torch's, in the norm of all that the model is."""
+    """Where it casts something: no further from float32 than torch's, in the norm of all that the model is.
+
+    A single run is a lottery in bfloat16 (0.4 to 1.7 were seen for either side), so that many are judged as one.
+    """
     seed = secrets.randbelow(2**31)
+    torchs, ours, apart = np.sum([distances(option, seed + k) for k in range(SEEDS)], axis=0)
+    assert 0 < 0.3 * torchs < ours, "nothing was cast"
+    assert ours < 1.5 * torchs and apart < 1.5 * torchs, (seed, torchs, ours, apart)
+
+
+def distances(option, seed):
+    """How far torch's autocast is from none, ours from that, and the two from each other."""
     x, y = data((), seed)
     runs = [
         InTorch((option,), seed, "float32"),
@@ -223,12 +236,11 @@ def test_autocast_with_each_in_float32(option):
     exact, theirs, ours = (
         {name: value for name, value in run.seen().items() if name.startswith(("model", "average"))} for run in runs
     )
-    far = {name: np.linalg.norm(theirs[name] - exact[name]) for name in exact}
-    assert sum(far.values()) > 0
-    ratio = sum(np.linalg.norm(ours[name] - exact[name]) for name in exact) / sum(far.values())
-    apart = sum(np.linalg.norm(ours[name] - theirs[name]) for name in exact) / sum(far.values())
-    assert ratio < 1.5 and apart < 2, (seed, ratio, apart)  # two roundings of one size are 1.4 apart if independent
     assert all(value.dtype == np.float32 for name, value in ours.items() if not name.endswith(("tracked", "averaged")))
+    return [
+        sum(np.linalg.norm(a[name] - b[name]) for name in exact)
+        for a, b in ((theirs, exact), (ours, exact), (ours, theirs))
+    ]
 
 
 def test_a_pair_of_the_moment(x64):
