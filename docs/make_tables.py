@@ -45,7 +45,7 @@ ROOMS = {
 INSTEAD = {
     "nn": "Lazy modules would change when they are called; `DataParallel` is a step with `mesh=`.",
     "nn.functional": "Half of a pair that torch joins (`..._with_indices`) is its function with `return_indices=True`.",
-    "nn.utils": "The older `weight_norm` and `spectral_norm` are those of `parametrizations`.",
+    "nn.utils": "Memory formats are XLA's affair; `skip_init` is for weights that are filled later.",
     "autograd": "Grad modes are functions here, not a switch: `detect_anomaly(fn)`, `no_grad(fn)`.",
     "func": "The transformations are JAX's own: `jax.grad`, `jax.vjp`, `jax.jvp`, `jax.jacrev`, `jax.vmap`, ...",
     "random": "There is no global generator whose state could be read or set; a generator is a value.",

@@ -33,7 +33,7 @@ ADDED = {
     "nn.modules": {"rngs"},
     "nn.functional": {"generator", "buffers"},
     "nn.init": {"shape", "dtype", "generator"},
-    "nn.utils": {"grads", "names", "order"},
+    "nn.utils": {"grads", "names", "order", "rngs"},
     "optim": {"param_groups"},
     "optim.lr_scheduler": {"lr"},
     "optim.swa_utils": {"lr", "params", "model", "generator", "names"},

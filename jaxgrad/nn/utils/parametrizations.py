@@ -1,7 +1,6 @@
 """Weights normed or made orthogonal as they are read, after ``torch.nn.utils.parametrizations``.
 
-The older ``nn.utils.weight_norm``, ``spectral_norm`` and ``orthogonal``, whose parameters have other names, have no
-counterpart.
+The older ``nn.utils.weight_norm`` and ``nn.utils.spectral_norm`` have other names for what is trained.
 """
 
 from typing import Any
@@ -9,14 +8,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgrad._core.dtypes import opmath_dtype
-from jaxgrad._core.norms import normalized, vector_norm
+from jaxgrad._core.norms import normalized
 from jaxgrad._core.types import Array
 from jaxgrad.nn.parameter import Buffer
 from jaxgrad.nn.rngs import Rngs
 from jaxgrad.nn.utils.orthogonal import orthogonal
 from jaxgrad.nn.utils.parametrization_list import Part
 from jaxgrad.nn.utils.parametrize import current, is_parametrized, parametrizable, register
+from jaxgrad.nn.utils.spectral_norm import TRANSPOSED, outputs_first
+from jaxgrad.nn.utils.weight_norm import directed, norm_except_dim
 from jaxgrad.random import normal
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
@@ -112,11 +112,8 @@ def spectral_norm(
     if weight is None:
         raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     if dim is None:
-        dim = 1 if any(cls.__name__ in _TRANSPOSED for cls in type(made).__mro__) else 0
+        dim = 1 if any(cls.__name__ in TRANSPOSED for cls in type(made).__mro__) else 0
     return register(made, name, _SpectralNorm(weight, n_power_iterations, dim, eps, rngs))
-
-
-_TRANSPOSED = {"ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"}
 
 
 class _WeightNorm(Part):
@@ -124,22 +121,10 @@ class _WeightNorm(Part):
         self.dim = -1 if dim is None else dim
 
     def __call__(self, g: Array, v: Array) -> Array:
-        exact = v.astype(opmath_dtype(v.dtype))
-        scale = g.astype(exact.dtype) / _norm_except_dim(exact, self.dim)
-        return (exact * jnp.broadcast_to(scale, v.shape)).astype(v.dtype)
+        return directed(g, v, self.dim)
 
     def right_inverse(self, weight: Array) -> tuple[Array, Array]:
-        exact = weight.astype(opmath_dtype(weight.dtype))
-        return _norm_except_dim(exact, self.dim).astype(weight.dtype), weight
-
-
-def _norm_except_dim(v: Array, dim: int) -> Array:
-    """The norm over all axes but one, which stay with size 1; over all, without axes, for -1."""
-    if dim == -1:
-        return vector_norm(v, 2, tuple(range(v.ndim)))
-    kept = _axis(dim, v.ndim)
-    rest = tuple(axis for axis in range(v.ndim) if axis != kept)
-    return vector_norm(v, 2, rest, keepdims=True) if rest else jnp.abs(v)
+        return norm_except_dim(weight, self.dim), weight
 
 
 class _SpectralNorm(Part):
@@ -159,15 +144,11 @@ class _SpectralNorm(Part):
             if rngs is None:
                 raise TypeError("spectral_norm() missing 1 required keyword-only argument: 'rngs'")
             self.n_power_iterations = n_power_iterations
-            matrix = self._matrix(weight)
+            matrix = outputs_first(weight, self.dim)
             for name, size in zip(("_u", "_v"), matrix.shape, strict=True):
                 drawn = rngs.draw(normal, (size,), dtype=weight.dtype)
                 setattr(self, name, Buffer(normalized(drawn, 2, 0, eps)))
             self._iterate(matrix, 15)
-
-    def _matrix(self, weight: Array) -> Array:
-        front = jnp.moveaxis(weight, self.dim, 0)
-        return front.reshape(front.shape[0], -1)
 
     def _iterate(self, matrix: Array, times: int) -> None:
         matrix = jax.lax.stop_gradient(matrix)
@@ -181,7 +162,7 @@ class _SpectralNorm(Part):
     def __call__(self, weight: Array) -> Array:
         if weight.ndim == 1:
             return normalized(weight, 2, 0, self.eps)
-        matrix = self._matrix(weight)
+        matrix = outputs_first(weight, self.dim)
         if self.training:
             self._iterate(matrix, self.n_power_iterations)
         u, v = (jax.lax.stop_gradient(each.get_value()) for each in (self._u, self._v))
@@ -189,9 +170,3 @@ class _SpectralNorm(Part):
 
     def right_inverse(self, value: Array) -> Array:
         return value
-
-
-def _axis(dim: int, ndim: int) -> int:
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
-    return dim % ndim

@@ -2,8 +2,8 @@
 
 A parametrized module is of a class made on the fly, as torch's is, whose ``weight`` is a property: reading it computes
 the weight from ``parametrizations.weight.original``. What is trained is the original, under that name. Differs from
-torch: a module comes back and the one given does not change. ``cached`` has no counterpart: what ``jit`` compiles
-computes equal things once.
+torch: a module comes back and the one given does not change. ``cached`` has no counterpart: it is a switch of the
+process in torch, and what ``jit`` compiles computes equal things once.
 """
 
 import functools
@@ -34,8 +34,13 @@ class _ByName(Part):
     _shown = "ModuleDict"
 
 
-class _Computed(Parameter):
-    """What ``module.weight`` is when it is computed: read as a parameter is, and not set."""
+class Computed(Parameter):
+    """What ``module.weight`` is when it is computed: read as a parameter is, and not set.
+
+    >>> Computed(jnp.ones(2)).set_value(jnp.zeros(2))
+    Traceback (most recent call last):
+    RuntimeError: this parameter is computed from others, and a value that is set here would be lost ...
+    """
 
     def set_value(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(
@@ -253,8 +258,8 @@ def _not_pickled(self: Any, protocol: Any) -> Any:
 
 
 def _computed_attribute(name: str) -> property:
-    def read(self: Any) -> _Computed:
-        return _Computed(getattr(self.parametrizations, name)())
+    def read(self: Any) -> Computed:
+        return Computed(getattr(self.parametrizations, name)())
 
     def write(self: Any, value: Any) -> None:
         array = value.get_value() if isinstance(value, nnx.Variable) else jnp.asarray(value)
