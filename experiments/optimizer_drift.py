@@ -51,6 +51,7 @@ class Case:
         matched: the same with every hyper-parameter translated that has a counterpart.
         kwargs: arguments that are not defaults.
         trains: whether a parameter of that many dimensions is trained; the others have no gradient.
+        judged: on given gradients; Muon's float32 is bfloat16, and is shown.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Case:
     matched: Callable[[], optax.GradientTransformation] | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
     trains: Callable[[int], bool] = lambda dimensions: True
+    judged: bool = True
 
 
 CASES = (
@@ -81,50 +83,67 @@ CASES = (
             eps=float(jnp.finfo(jnp.float32).eps) ** 2,
         ),
     ),
-    Case("Muon", lambda: muon(1e-3), lambda: muon(1e-3, weight_decay=0.1), trains=lambda dimensions: dimensions == 2),
+    Case(
+        "Muon",
+        lambda: muon(1e-3),
+        lambda: muon(1e-3, weight_decay=0.1),
+        trains=lambda dimensions: dimensions == 2,
+        judged=False,
+    ),
 )
 
 Snapshots = list[dict[str, np.ndarray]]
+Gradients = list[dict[str, np.ndarray]]
+Batches = list[tuple[np.ndarray, np.ndarray]]
 
 
 def ours(settings: Settings) -> Record:
-    """Our float32 runs and optax's, measured against our own float64 runs."""
-    batches = _batches(settings)
+    """The JAX side alone."""
+    batches, record = _batches(settings), Record()
     model = _model(settings, batches[0][0].shape[1])
-    record: Record = {}
     for case in settings.track(CASES, "optimizers"):
-        truth = _jax_run(settings, model, case, "float64", batches)
-        found = _jax_run(settings, model, case, "float32", batches)
-        record[f"{case.name}, parameters at the end"] = _whole(found[-1])
-        if case.name != "Muon":  # whose float32 is bfloat16: it is shown, not judged
-            record[GIVEN.format(case.name)] = _whole(_jax_steps_on(_given(settings, model, case, batches), model, case))
-        record[f"{case.name}, jaxgrad: distance from float64"] = _drift(found, truth)
-        for way, make in (("same name", case.named), ("matched", case.matched)):
-            if make is not None:
-                drift = _drift(_jax_run(settings, model, case, "float32", batches, make()), truth)
-                record[f"{case.name}, optax, {way}: distance from float64"] = drift
+        record |= _in_jax(settings, model, case, batches)[0]
     return record
 
 
-def reference(settings: Settings, dtype: str) -> Record:
-    """Torch's runs in ``dtype``, measured against its own in float64."""
-    batches = _batches(settings)
-    record: Record = {}
-    for case in settings.track(CASES, f"optimizers, torch {dtype}"):
-        found = _torch_run(settings, case, dtype, batches)
-        record[f"{case.name}, parameters at the end"] = _whole(found[-1])
-        if case.name != "Muon":
-            model = _model(settings, batches[0][0].shape[1])
-            record[GIVEN.format(case.name)] = _whole(
-                _torch_steps_on(_given(settings, model, case, batches), model, case, dtype)
-            )
-        if dtype == "float32":
-            truth = _torch_run(settings, case, "float64", batches)
-            record[f"{case.name}, torch: distance from float64"] = _drift(found, truth)
-    return record
+def together(settings: Settings) -> tuple[Record, Record, Record]:
+    """Both sides, optimizer by optimizer, since the gradients of our float64 run are given to torch too."""
+    batches, records = _batches(settings), (Record(), Record(), Record())
+    model = _model(settings, batches[0][0].shape[1])
+    for case in settings.track(CASES, "optimizers, both sides"):
+        found, given = _in_jax(settings, model, case, batches)
+        for record, part in zip(records, (found, *_in_torch(settings, model, case, batches, given)), strict=True):
+            record |= part
+    return records
 
 
-def _batches(settings: Settings) -> list[tuple[np.ndarray, np.ndarray]]:
+def _in_jax(settings: Settings, model: Any, case: Case, batches: Batches) -> tuple[Record, Gradients]:
+    """Our float32 run and optax's, measured against our own float64 run; and the first gradients of that one."""
+    truth, given = _jax_run(settings, model, case, "float64", batches)
+    found, _ = _jax_run(settings, model, case, "float32", batches)
+    record: Record = {f"{case.name}, parameters at the end": _whole(found[-1])}
+    if case.judged:
+        record[GIVEN.format(case.name)] = _whole(_jax_steps_on(given, model, case))
+    record[f"{case.name}, jaxgrad: distance from float64"] = _drift(found, truth)
+    for way, make in (("same name", case.named), ("matched", case.matched)):
+        if make is not None:
+            port, _ = _jax_run(settings, model, case, "float32", batches, make())
+            record[f"{case.name}, optax, {way}: distance from float64"] = _drift(port, truth)
+    return record, given
+
+
+def _in_torch(settings: Settings, model: Any, case: Case, batches: Batches, given: Gradients) -> tuple[Record, Record]:
+    """Torch's run in float32, measured against its own in float64; and that one."""
+    runs = {dtype: _torch_run(settings, case, dtype, batches) for dtype in ("float32", "float64")}
+    single, double = ({f"{case.name}, parameters at the end": _whole(run[-1])} for run in runs.values())
+    if case.judged:
+        for record, dtype in ((single, "float32"), (double, "float64")):
+            record[GIVEN.format(case.name)] = _whole(_torch_steps_on(given, model, case, dtype))
+    single[f"{case.name}, torch: distance from float64"] = _drift(*runs.values())
+    return single, double
+
+
+def _batches(settings: Settings) -> Batches:
     images = load_images(settings)
     moments = _moments(settings)
     rows = np.random.default_rng(settings.seed).permutation(len(images.labels))
@@ -156,10 +175,13 @@ def _jax_run(
     model: Any,
     case: Case,
     dtype: str,
-    batches: list[tuple[np.ndarray, np.ndarray]],
+    batches: Batches,
     tx: optax.GradientTransformation | None = None,
-) -> Snapshots:
-    """Snapshots of the trained parameters at the start and at the moments; by ours unless ``tx`` is given."""
+) -> tuple[Snapshots, Gradients]:
+    """Snapshots of the trained parameters at the start and at the moments, and the first gradients as float32 numbers.
+
+    By our optimizer unless ``tx`` is given.
+    """
     initial = {name: np.asarray(value) for name, value in func.extract(model)[0].items()}
     with jax.enable_x64(dtype == "float64"):
         params = {name: jnp.asarray(value, dtype) for name, value in initial.items()}
@@ -173,36 +195,20 @@ def _jax_run(
 
         @jax.jit
         def step(trained: Any, state: Any, x: Any, y: Any) -> Any:
-            return optim.step(tx, trained, jax.grad(loss_fn)(trained, x, y), state)
+            grads = jax.grad(loss_fn)(trained, x, y)
+            return *optim.step(tx, trained, grads, state), grads
 
-        snapshots = [_copy(trained)]
+        snapshots, first = [_copy(trained)], []
         for i, (x, y) in enumerate(batches, start=1):
-            trained, state = step(trained, state, jnp.asarray(x, dtype), jnp.asarray(y))
+            trained, state, grads = step(trained, state, jnp.asarray(x, dtype), jnp.asarray(y))
+            if i <= GIVEN_STEPS:
+                first.append({name: np.asarray(grad, np.float32) for name, grad in grads.items()})
             if i in _moments(settings):
                 snapshots.append(_copy(trained))
-    return snapshots
+    return snapshots, first
 
 
-def _given(settings: Settings, model: Any, case: Case, batches: Any) -> list[dict[str, np.ndarray]]:
-    """The gradients of our float64 run, as float32 numbers: the same for both sides."""
-    del settings
-    with jax.enable_x64(True):
-        params = {name: jnp.asarray(np.asarray(value), "float64") for name, value in func.extract(model)[0].items()}
-        tx = getattr(optim, case.name)(**case.kwargs)
-        state, found = tx.init(params), []
-
-        @jax.jit
-        def step(params: Any, state: Any, x: Any, y: Any) -> Any:
-            grads = jax.grad(lambda p: F.cross_entropy(func.functional_call(model, p, x), y))(params)
-            return *optim.step(tx, params, grads, state), grads
-
-        for x, y in batches[:GIVEN_STEPS]:
-            params, state, grads = step(params, state, jnp.asarray(x, "float64"), jnp.asarray(y))
-            found.append({name: np.asarray(grad, np.float32) for name, grad in grads.items()})
-    return found
-
-
-def _jax_steps_on(given: list[dict[str, np.ndarray]], model: Any, case: Case) -> dict[str, np.ndarray]:
+def _jax_steps_on(given: Gradients, model: Any, case: Case) -> dict[str, np.ndarray]:
     params = {name: jnp.asarray(np.asarray(value)) for name, value in func.extract(model)[0].items()}
     tx = getattr(optim, case.name)(**case.kwargs)
     state = tx.init(params)
@@ -212,7 +218,7 @@ def _jax_steps_on(given: list[dict[str, np.ndarray]], model: Any, case: Case) ->
     return _copy(params)
 
 
-def _torch_steps_on(given: list[dict[str, np.ndarray]], model: Any, case: Case, dtype: str) -> dict[str, np.ndarray]:
+def _torch_steps_on(given: Gradients, model: Any, case: Case, dtype: str) -> dict[str, np.ndarray]:
     import torch
 
     wide, before = getattr(torch, dtype), torch.get_default_dtype()
@@ -234,7 +240,7 @@ def _copy(params: Any) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in params.items()}
 
 
-def _torch_run(settings: Settings, case: Case, dtype: str, batches: list[tuple[np.ndarray, np.ndarray]]) -> Snapshots:
+def _torch_run(settings: Settings, case: Case, dtype: str, batches: Batches) -> Snapshots:
     import torch
 
     wide = getattr(torch, dtype)
@@ -313,7 +319,8 @@ EXPERIMENT = Experiment(
     seconds=180,
     question="How far does a float32 run drift from the exact trajectory, with torch, with optax, and with ours?",
     ours=ours,
-    reference=reference,
+    reference=lambda settings, dtype: together(settings)[1 if dtype == "float32" else 2],
+    together=together,
     figure=figure,
     seed=1,
     claims={GIVEN.format("*"): Noise(), "*parameters at the end": Info(measured=True), "*distance*": Info()},

@@ -27,7 +27,7 @@ def alone(settings: Settings) -> Record:
     return record | options.rows(settings)
 
 
-def together(settings: Settings) -> tuple[Record, Record]:
+def together(settings: Settings) -> tuple[Record, Record, None]:
     """All candidates in turn."""
     found: Record = {}
     theirs: Record = {}
@@ -43,7 +43,7 @@ def together(settings: Settings) -> tuple[Record, Record]:
             found[f"{workload.name}: {eager} / {name}"] = timings.ratio_words(eager, name)
             if reference.COMPILED in torch_names:
                 found[f"{workload.name}: {reference.COMPILED} / {name}"] = timings.ratio_words(reference.COMPILED, name)
-    return found | options.rows(settings), theirs
+    return found | options.rows(settings), theirs, None
 
 
 def _workloads(settings: Settings) -> list[Workload]:

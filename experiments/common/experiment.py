@@ -47,7 +47,8 @@ class Experiment:
         claims: pattern of result names -> what is claimed of them, the first that fits; without one, ``Noise()``.
         seed: the one used when none is given.
         expected: what is to be seen, in a sentence or two.
-        together: runs both sides in turn, for timings; takes the place of ``ours`` and ``reference`` where torch is.
+        together: runs both sides, for timings in turn or work in common, and returns ours, the reference, and that in
+            float64 or None; takes the place of ``ours`` and ``reference`` where torch is.
         compares_float64: whether ``reference`` is run in float64 too, as the truth for ``Noise``.
         seconds: about how long it takes with torch on two cores; the short ones run first.
         answer: what was found, in a sentence with results in braces, ``"the loss is {loss 1}"``, or a function
@@ -63,7 +64,7 @@ class Experiment:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     seed: int = 0
     expected: str = ""
-    together: Callable[[Settings], tuple[Record, Record]] | None = None
+    together: Callable[[Settings], tuple[Record, Record, Record | None]] | None = None
     compares_float64: bool = True
     seconds: int = 5
     answer: "str | Callable[[Results], str]" = ""

@@ -40,7 +40,7 @@ def _both_sides(
 ) -> tuple[Record, Record | None, Record | None]:
     if with_torch and experiment.together is not None:
         say("jaxgrad and torch in turn")
-        return *experiment.together(settings), None
+        return experiment.together(settings)
     say("jaxgrad")
     ours = experiment.ours(settings)
     if not with_torch:
