@@ -16,6 +16,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, Union
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import AbstractArray
 
 from jaxgrad._core.arguments import as_flag, as_integer, as_number, wrong_kind
 from jaxgrad._core.errors import explain, is_traced
@@ -151,6 +152,8 @@ def _missed(hint: Any, value: Any) -> str | None:
         missed = [_missed(part, value) for part in parts]
         kinds = dict.fromkeys(each for each in missed if each is not None and each != "None")
         return None if None in missed else " or ".join(kinds)
+    if inspect.isclass(hint) and issubclass(hint, AbstractArray):  # of its shape torch's own sentences speak
+        hint = jax.Array
     if hint in (int, float) and isinstance(value, int) and not -(2**63) <= value < 2**63:
         return f"{hint.__name__} of 64 bits"
     if hint in _SIMPLE:

@@ -85,6 +85,28 @@ def opmath_dtype(dtype: Any) -> np.dtype:
     return np.dtype(np.float32) if narrow else np.dtype(dtype)
 
 
+def common_dtype(*values: Any) -> np.dtype:
+    """The dtype that arrays and numbers are promoted to; asked for by name, also where JAX is to be strict.
+
+    >>> with jax.numpy_dtype_promotion("strict"):
+    ...     common_dtype(jnp.ones(2, jnp.bfloat16), jnp.ones(2)), common_dtype(jnp.ones(2, jnp.bfloat16), 1.0)
+    (dtype('float32'), dtype(bfloat16))
+    """
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jnp.result_type(*values))
+
+
+def wider_dtype(left: Any, right: Any) -> np.dtype:
+    """The dtype that two dtypes are promoted to, in 64 bits too where JAX has them off.
+
+    >>> with jax.numpy_dtype_promotion("strict"):
+    ...     wider_dtype(jnp.float16, jnp.bfloat16), wider_dtype(np.int64, np.float32)
+    (dtype('float32'), dtype('float32'))
+    """
+    with jax.numpy_dtype_promotion("standard"):
+        return np.dtype(jnp.promote_types(left, right))
+
+
 def as_inexact(x: Array) -> Array:
     """Integers and booleans as float32, which torch promotes them to; other arrays as they are.
 

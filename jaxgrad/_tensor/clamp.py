@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 
@@ -34,7 +35,7 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Array:
     given = [limit for limit in (min, max) if limit is not None]
     if not given:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    dtype = jnp.result_type(input, *given)
+    dtype = common_dtype(input, *given)
     shape = jnp.broadcast_shapes(input.shape, *(jnp.shape(limit) for limit in given))
     x: Any
     x, low, high = (

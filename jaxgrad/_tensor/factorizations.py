@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Inexact
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
@@ -43,7 +44,7 @@ def _det_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arra
 
 
 @operation("LinalgDetBackward0")
-def det(A: Array) -> Array:
+def det(A: Inexact[Array, "*batch n n"]) -> Inexact[Array, "*batch"]:
     r"""Mirror of ``torch.linalg.det``: the determinant, by an LU decomposition.
 
     The derivative is :math:`\det A \cdot A^{-T}`. Of a singular matrix the zeros in U are replaced by the dtype's
@@ -86,7 +87,7 @@ def _slogdet_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Any, An
 
 
 @operation("LinalgSlogdetBackward0")
-def slogdet(A: Array) -> SignedLog:
+def slogdet(A: Inexact[Array, "*batch n n"]) -> SignedLog:
     r"""Mirror of ``torch.linalg.slogdet``: the sign of the determinant and the logarithm of its size.
 
     The derivative of the logarithm is :math:`A^{-T}`, infinite for a singular matrix.
@@ -108,7 +109,7 @@ def slogdet(A: Array) -> SignedLog:
     return SignedLog(*_slogdet(_square("linalg.slogdet", A)))
 
 
-def logdet(input: Array) -> Array:
+def logdet(input: Inexact[Array, "*batch n n"]) -> Inexact[Array, "*batch"]:
     """Mirror of ``torch.logdet``: the logarithm of the determinant; nan where it is negative, -inf where it is 0.
 
     Args:
@@ -125,7 +126,7 @@ def logdet(input: Array) -> Array:
 
 @castable("linalg_inv")
 @operation("LinalgInvExBackward0")
-def inv(A: Array) -> Array:
+def inv(A: Inexact[Array, "*batch n n"]) -> Inexact[Array, "*batch n n"]:
     """Mirror of ``torch.linalg.inv``: the inverse.
 
     A singular matrix raises; inside ``jit``, where nothing can be raised, infinities and nan come out.
@@ -172,7 +173,7 @@ def _cholesky_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array,
 
 @castable("linalg_cholesky")
 @operation("LinalgCholeskyExBackward0")
-def cholesky(A: Array, *, upper: bool = False) -> Array:
+def cholesky(A: Inexact[Array, "*batch n n"], *, upper: bool = False) -> Inexact[Array, "*batch n n"]:
     r"""Mirror of ``torch.linalg.cholesky``: L with :math:`A = L L^H`.
 
     Only the lower triangle of A is read (``jnp.linalg.cholesky`` averages both); the gradient is symmetric, as in
@@ -252,7 +253,7 @@ def _first(bad: np.ndarray) -> tuple[Any, int | None]:
 
 
 @castable("inverse")
-def inverse(input: Array) -> Array:
+def inverse(input: Inexact[Array, "*batch n n"]) -> Inexact[Array, "*batch n n"]:
     """Mirror of ``torch.inverse``: another name of :func:`inv`.
 
     >>> inverse(jnp.array([[2.0]])).item()

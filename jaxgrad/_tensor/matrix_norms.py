@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Inexact
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
@@ -13,7 +14,9 @@ from jaxgrad._tensor.norms import vector_norm
 
 
 @operation("NormBackward0")
-def norm(input: Array, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+def norm(
+    input: Inexact[Array, "*shape"], p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Inexact[Array, "*norms"]:
     """Mirror of ``torch.norm``, which torch has deprecated: a vector norm, or the nuclear norm of matrices.
 
     Args:
@@ -40,7 +43,9 @@ def norm(input: Array, p: Any = "fro", dim: Any = None, keepdim: bool = False, d
 
 
 @castable("nuclear_norm")
-def nuclear_norm(input: Array, dim: Any = (-2, -1), keepdim: bool = False) -> Array:
+def nuclear_norm(
+    input: Inexact[Array, "*shape"], dim: Any = (-2, -1), keepdim: bool = False
+) -> Inexact[Array, "*norms"]:
     """The sum of the singular values: ``torch.nuclear_norm``.
 
     Args:
@@ -57,7 +62,9 @@ def nuclear_norm(input: Array, dim: Any = (-2, -1), keepdim: bool = False) -> Ar
 
 
 @castable("linalg_matrix_norm")
-def matrix_norm(A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Array:
+def matrix_norm(
+    A: Inexact[Array, "*shape"], ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Inexact[Array, "*norms"]:
     """Mirror of ``torch.linalg.matrix_norm``.
 
     Args:
@@ -103,7 +110,9 @@ def matrix_norm(A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool =
     return jnp.expand_dims(out, sorted(axes)) if keepdim else out
 
 
-def linalg_norm(A: Array, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
+def linalg_norm(
+    A: Inexact[Array, "*shape"], ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Inexact[Array, "*norms"]:
     """Mirror of ``torch.linalg.norm``: a matrix norm where ``dim`` has two axes, a vector norm otherwise.
 
     Without ``dim``: the 2-norm of everything where ``ord`` is None, else the norm of the vector or matrix A is.

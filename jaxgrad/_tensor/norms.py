@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Inexact
 
 from jaxgrad._core import norms
 from jaxgrad._core.castable import castable
@@ -17,7 +18,9 @@ from jaxgrad._tensor.promotion import promote
 
 @castable("linalg_vector_norm")
 @operation("LinalgVectorNormBackward0")
-def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
+def vector_norm(
+    x: Inexact[Array, "*shape"], ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Inexact[Array, "*norms"]:
     r"""Mirror of ``torch.linalg.vector_norm``: :math:`(\sum_i |x_i|^p)^{1/p}`.
 
     At 0 the derivative is 0 for every p, where JAX has nan, 1 or a share; for p = inf all greatest elements share it.
@@ -66,7 +69,7 @@ def _is_finite(ord: float) -> bool:
 
 @castable("dist")
 @operation("NormBackward0")
-def dist(input: Array, other: Array, p: float = 2) -> Array:
+def dist(input: Inexact[Array, "*#shape"], other: Inexact[Array, "*#shape"], p: float = 2) -> Inexact[Array, ""]:
     """Mirror of ``torch.dist``: the p-norm of the difference; the derivative is 0 where both are equal.
 
     Args:
@@ -161,7 +164,7 @@ def _by_products_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]
 
 @castable("renorm")
 @operation("RenormBackward0")
-def renorm(input: Array, p: float, dim: int, maxnorm: float) -> Array:
+def renorm(input: Inexact[Array, "*shape"], p: float, dim: int, maxnorm: float) -> Inexact[Array, "*shape"]:
     """Mirror of ``torch.renorm``: slices along ``dim`` whose p-norm is greater than ``maxnorm`` are scaled to it.
 
     Args:

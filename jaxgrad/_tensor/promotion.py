@@ -4,7 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.dtypes import common_dtype, keep_dtype
 from jaxgrad._core.types import Array
 
 
@@ -19,7 +19,7 @@ def promote(left: Any, right: Any, *, floating: bool = False) -> tuple[Array, Ar
     >>> [x.dtype.name for x in promote(jnp.ones(2, jnp.bfloat16), 2.0)]
     ['bfloat16', 'bfloat16']
     """
-    dtype = jnp.result_type(left, right)
+    dtype = common_dtype(left, right)
     if floating and not jnp.issubdtype(dtype, jnp.inexact):
         dtype = jnp.dtype(jnp.float32)
     first, second = jnp.broadcast_arrays(jnp.asarray(left, dtype), jnp.asarray(right, dtype))

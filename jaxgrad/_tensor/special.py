@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Num
 
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
@@ -25,7 +26,7 @@ def _xlogy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> t
 
 
 @operation("XlogyBackward0")
-def xlogy(input: Array, other: Array) -> Array:
+def xlogy(input: Num[Array, "*#shape"], other: Num[Array, "*#shape"]) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.xlogy``: :math:`x \log y`, and 0 where x is 0 (unless y is nan).
 
     At x = 0, y <= 0 the derivative by x is 0 (JAX: -inf); by y it is x / y, so nan at (0, 0).
@@ -59,7 +60,7 @@ def _digamma_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, 
 
 
 @operation("DigammaBackward0")
-def digamma(input: Array) -> Array:
+def digamma(input: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.digamma``: :math:`\psi(x)`, the derivative of :func:`lgamma`.
 
     -inf at 0, inf at -0 and nan at negative integers, as in torch; JAX has nan at all of them.
@@ -75,7 +76,7 @@ def digamma(input: Array) -> Array:
     return _digamma(as_float(input))
 
 
-def psi(input: Array) -> Array:
+def psi(input: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Mirror of ``torch.special.psi``: another name of :func:`digamma`.
 
     >>> psi(jnp.array(1.0)).item()
@@ -109,7 +110,7 @@ def _lgamma_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, A
 
 
 @operation("LgammaBackward0")
-def lgamma(input: Array) -> Array:
+def lgamma(input: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.lgamma``: :math:`\log|\Gamma(x)|`. The derivative at 0 is -inf, in JAX nan.
 
     Args:
@@ -123,7 +124,7 @@ def lgamma(input: Array) -> Array:
     return _lgamma(as_float(input))
 
 
-def gammaln(input: Array) -> Array:
+def gammaln(input: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Mirror of ``torch.special.gammaln``: another name of :func:`lgamma`.
 
     >>> gammaln(jnp.array(3.0)).item()

@@ -24,6 +24,7 @@ import numpy as np
 import optax
 
 from jaxgrad import optim
+from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import all_finite, is_tensor, kept_if, key_order, map_keeping_none, with_key_order
 from jaxgrad._core.types import Array, Grads, PyTree
@@ -267,7 +268,7 @@ def _scaled(outputs: Any, scale: Array) -> Any:
 
 def _times(value: Any, *factors: Array) -> Array:
     """``value`` times float32 factors, computed in float32 or wider."""
-    wide = jnp.promote_types(jnp.result_type(value), jnp.float32)
+    wide = wider_dtype(jnp.result_type(value), jnp.float32)
     product = jnp.asarray(value, wide)
     for factor in factors:
         product = product * factor.astype(wide)
@@ -295,7 +296,7 @@ def _any(found_inf: Any, sentence: str) -> Array:
         raise AssertionError(
             explain(sentence, got=repr(found_inf), remedy="grads, found_inf = scaler.unscale(grads, state)")
         )
-    return jnp.stack([each.reshape(()) != 0 for each in found]).any()
+    return jnp.stack([each.reshape(()).astype(bool) for each in found]).any()
 
 
 def _check_unscaled(dtype: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Inexact
 
 from jaxgrad._core.selection import UnknownName, select
 from jaxgrad._core.trees import is_none, key_order, path_name, with_key_order
@@ -28,7 +29,7 @@ PostAccumulateHook: TypeAlias = Callable[[Array, Array], tuple[Array, Array | No
 """``hook(param, grad) -> (param, grad)``."""
 
 
-def register_hook(tensor: Array, *hooks: GradHook) -> Array:
+def register_hook(tensor: Inexact[Array, "*shape"], *hooks: GradHook) -> Inexact[Array, "*shape"]:
     """Mirror of ``torch.Tensor.register_hook``: the value, whose gradient goes through ``hooks`` in this order.
 
     The gradient is the sum over all uses of the returned value, as in torch. Differs from torch: a hook called for

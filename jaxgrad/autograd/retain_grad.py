@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import Inexact
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.selection import Where
@@ -30,7 +31,7 @@ Taps = dict[str, Any]
 """From names to zeros of the shape of the named value; stacked where a loop runs through it."""
 
 
-def retain_grad(tensor: Array, name: str) -> Array:
+def retain_grad(tensor: Inexact[Array, "*shape"], name: str) -> Inexact[Array, "*shape"]:
     """Mirror of ``torch.Tensor.retain_grad``: the same value under a name, for ``backward_retaining`` to find.
 
     Inside a ``scan`` the gradients of all rounds are stacked. The retained gradient is the one after all hooks of the

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import as_integer
+from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import named_leaves
 from jaxgrad._core.types import Array, PyTree
@@ -104,7 +105,7 @@ def _muon(
 
 def _moved(param: Array, update: Array, step: Array) -> Array:
     """``param + step * update`` where the update is bfloat16 to torch: in what the two dtypes promote to."""
-    common = jnp.promote_types(param.dtype, jnp.bfloat16)
+    common = wider_dtype(param.dtype, jnp.bfloat16)
     return rounded(add(param.astype(common), update.astype(common), step), param)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgrad._core.arguments import as_number, wrong_kind
 from jaxgrad._core.dtypes import keep_dtype
@@ -31,7 +32,9 @@ from jaxgrad.random.generator import Generator
 
 
 @takes_generator
-def rand(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
+def rand(
+    generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32
+) -> tuple[Float[Array, "*shape"], Generator]:
     """Uniform on [0, 1): ``torch.rand(shape)``, bit for bit. See :func:`uniform`.
 
     Args:
@@ -53,7 +56,7 @@ def rand(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) 
 @takes_generator
 def uniform(
     generator: Generator, shape: Shape | int, low: float = 0.0, high: float = 1.0, *, dtype: Any = jnp.float32
-) -> tuple[Array, Generator]:
+) -> tuple[Float[Array, "*shape"], Generator]:
     """Uniform on [low, high): ``torch.empty(shape).uniform_(low, high)``, bit for bit.
 
     u * (high - low) + low with one rounding, u of 24 random bits (53 for float64). ``jax.random.uniform`` fills the
@@ -86,7 +89,9 @@ def uniform(
 
 
 @takes_generator
-def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32) -> tuple[Array, Generator]:
+def randn(
+    generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32
+) -> tuple[Float[Array, "*shape"], Generator]:
     """Standard normal: ``torch.randn(shape)``, bit for bit. See :func:`normal`.
 
     Args:
@@ -109,11 +114,11 @@ def randn(generator: Generator, shape: Shape | int, *, dtype: Any = jnp.float32)
 def normal(
     generator: Generator,
     shape: Shape | int | None = None,
-    mean: float | Array = 0.0,
-    std: float | Array = 1.0,
+    mean: float | Float[Array, "*#shape"] = 0.0,
+    std: float | Float[Array, "*#shape"] = 1.0,
     *,
     dtype: Any = None,
-) -> tuple[Array, Generator]:
+) -> tuple[Float[Array, "*drawn"], Generator]:
     """Normal: ``torch.empty(shape).normal_(mean, std)`` or ``torch.normal(mean, std)``, bit for bit.
 
     Box and Muller's transformation. Fewer than 16 values are computed in double precision, in pairs whose second
@@ -193,7 +198,7 @@ def _normal_each(
 @takes_generator
 def exponential(
     generator: Generator, shape: Shape | int, lambd: float = 1.0, *, dtype: Any = jnp.float32
-) -> tuple[Array, Generator]:
+) -> tuple[Float[Array, "*shape"], Generator]:
     """Exponential: ``torch.empty(shape).exponential_(lambd)``, bit for bit: -log(1 - u) / lambd.
 
     Args:
@@ -222,7 +227,7 @@ def exponential(
 @takes_generator
 def log_normal(
     generator: Generator, shape: Shape | int, mean: float = 1.0, std: float = 2.0, *, dtype: Any = jnp.float32
-) -> tuple[Array, Generator]:
+) -> tuple[Float[Array, "*shape"], Generator]:
     """Log-normal: ``torch.empty(shape).log_normal_(mean, std)``, bit for bit: exp of a normal.
 
     Args:
@@ -251,7 +256,7 @@ def log_normal(
 @takes_generator
 def cauchy(
     generator: Generator, shape: Shape | int, median: float = 0.0, sigma: float = 1.0, *, dtype: Any = jnp.float32
-) -> tuple[Array, Generator]:
+) -> tuple[Float[Array, "*shape"], Generator]:
     """Cauchy: ``torch.empty(shape).cauchy_(median, sigma)``, bit for bit: median + sigma tan(pi (u - 1/2)).
 
     Args:

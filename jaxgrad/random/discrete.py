@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Integer, Num, Shaped
 
 from jaxgrad._core.arguments import as_array, as_integer, as_number, wrong_kind
 from jaxgrad._core.dtypes import keep_dtype
@@ -41,7 +42,7 @@ def randint(
     shape: Shape | int | None = None,
     *,
     dtype: Any = None,
-) -> tuple[Array, Generator]:
+) -> tuple[Num[Array, "*shape"], Generator]:
     """Integers in [low, high): ``torch.randint(low, high, shape)``, bit for bit; also ``torch.randint(high, shape)``.
 
     ``word % (high - low) + low``: the slight bias of the remainder is torch's. One word a value, two from a range of
@@ -91,7 +92,7 @@ def random_(
     to: Any = _OMITTED,
     *,
     dtype: Any = jnp.float32,
-) -> tuple[Array, Generator]:
+) -> tuple[Shaped[Array, "*shape"], Generator]:
     """``torch.empty(shape, dtype=dtype).random_(from_, to)``, bit for bit, in each of its forms.
 
     ``random_(g, shape)`` draws every integer that the dtype holds from 0 on (for floats, every one that it holds
@@ -129,7 +130,7 @@ def random_(
 
 
 @takes_generator
-def randperm(generator: Generator, n: int, *, dtype: Any = None) -> tuple[Array, Generator]:
+def randperm(generator: Generator, n: int, *, dtype: Any = None) -> tuple[Num[Array, " n"], Generator]:
     """A permutation of 0 .. n-1: ``torch.randperm(n)``, the same order; what shuffles a data set.
 
     torch swaps one pair after the other; here all swaps are resolved at once by sorting.
@@ -168,8 +169,12 @@ def _check_permutation(n: int, dtype: np.dtype) -> None:
 
 @takes_generator
 def bernoulli(
-    generator: Generator, shape: Shape | int | None = None, p: float | Array = 0.5, *, dtype: Any = None
-) -> tuple[Array, Generator]:
+    generator: Generator,
+    shape: Shape | int | None = None,
+    p: float | Num[Array, "*probabilities"] = 0.5,
+    *,
+    dtype: Any = None,
+) -> tuple[Shaped[Array, "*drawn"], Generator]:
     """Ones with probability p: ``torch.empty(shape).bernoulli_(p)`` or ``torch.bernoulli(p)``, bit for bit.
 
     For a number, u < p with u of 53 bits and two words a value, whatever the dtype: a comparison of integers, so it
@@ -220,7 +225,7 @@ def bernoulli(
 @takes_generator
 def geometric(
     generator: Generator, shape: Shape | int, p: float, *, dtype: Any = jnp.float32
-) -> tuple[Array, Generator]:
+) -> tuple[Num[Array, "*shape"], Generator]:
     """Trials up to the first success: ``torch.empty(shape).geometric_(p)``, bit for bit: ceil(log u / log(1 - p)).
 
     Args:
@@ -247,7 +252,7 @@ def geometric(
 
 
 @takes_generator
-def poisson(generator: Generator, input: Array) -> tuple[Array, Generator]:
+def poisson(generator: Generator, input: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Generator]:
     """Poisson counts of the rates in ``input``, in its dtype: ``torch.poisson(input)``, bit for bit.
 
     How many words a count takes is itself random, so under jit the program calls back to the host.
@@ -276,8 +281,8 @@ def poisson(generator: Generator, input: Array) -> tuple[Array, Generator]:
 
 @takes_generator
 def multinomial(
-    generator: Generator, input: Array, num_samples: int, replacement: bool = False
-) -> tuple[Array, Generator]:
+    generator: Generator, input: Float[Array, "*rows categories"], num_samples: int, replacement: bool = False
+) -> tuple[Integer[Array, "*rows samples"], Generator]:
     """Indices drawn with the weights in ``input``: ``torch.multinomial(input, num_samples, replacement)``.
 
     Bit for bit with replacement, for one sample, and in float64. Without replacement the categories are ranked by

@@ -81,7 +81,7 @@ def test_sorting_along_with_another():
 def test_random_bits_and_keys():
     def dropped(a, b):
         key = jax.random.fold_in(jax.random.key(0), b.sum().astype(int))
-        return a * jax.random.bernoulli(key, 0.5, (3,))
+        return a * jax.random.bernoulli(key, 0.5, (3,)).astype(a.dtype)
 
     assert reached(dropped, ONE, ONE) == [True, False]
 
@@ -122,7 +122,7 @@ def test_a_rule_that_returns_none_cuts_off():
 
     @jax.custom_vjp
     def straight_through(x, y):
-        return jnp.round(x).astype(int) * jnp.round(y)
+        return jnp.round(x).astype(int).astype(y.dtype) * jnp.round(y)
 
     straight_through.defvjp(lambda x, y: (straight_through(x, y), None), lambda _, g: (g, g))
     assert reached(straight_through, ONE, ONE) == [True, True]

@@ -2,12 +2,13 @@
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Inexact, Num
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
-from jaxgrad._core.dtypes import as_inexact
+from jaxgrad._core.dtypes import as_inexact, common_dtype
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
 from jaxgrad._core.norms import vector_norm
@@ -17,7 +18,9 @@ from jaxgrad._core.types import Array
 
 
 @diagnosed
-def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
+def pairwise_distance(
+    x1: Num[Array, "*#vectors"], x2: Num[Array, "*#vectors"], p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Num[Array, "*distances"]:
     r"""Mirror of ``torch.nn.functional.pairwise_distance``: :math:`|x_1 - x_2 + \varepsilon|_p` along the last axis.
 
     The derivative of a norm that is 0 is 0 (nan in JAX).
@@ -55,7 +58,9 @@ def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, k
 
 @diagnosed
 @castable("cosine_similarity")
-def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
+def cosine_similarity(
+    x1: Inexact[Array, "*#vectors"], x2: Inexact[Array, "*#vectors"], dim: int = 1, eps: float = 1e-8
+) -> Inexact[Array, "*cosines"]:
     r"""Mirror of ``torch.nn.functional.cosine_similarity``: :math:`x_1 \cdot x_2 / (\max(|x_1|, \varepsilon)
     \max(|x_2|, \varepsilon))` along ``dim``.
 
@@ -81,7 +86,7 @@ def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> 
     Source: torch/nn/functional.py, ``cosine_similarity``.
     """
     a, b = jnp.asarray(x1), jnp.asarray(x2)
-    dtype = jnp.result_type(a, b)
+    dtype = common_dtype(a, b)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise RuntimeError(
             explain(
@@ -104,7 +109,7 @@ def _at_least(norm: Array, eps: float) -> Array:
 
 @castable("pdist")
 @operation("PdistBackward0")
-def pdist(input: Array, p: float = 2) -> Array:
+def pdist(input: Float[Array, "rows features"], p: float = 2) -> Float[Array, " pairs"]:
     r"""Mirror of ``torch.nn.functional.pdist``: the distances :math:`|x_i - x_j|_p` of all pairs i < j.
 
     The derivative of a distance that is 0 is 0. For infinite p each of several equal greatest entries has all of it.

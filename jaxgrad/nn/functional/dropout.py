@@ -27,6 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 
 from jaxgrad import random
 from jaxgrad._core.arguments import refuse_inplace
@@ -39,7 +40,14 @@ _ALPHA = 1.7580993408473766  # -scale * alpha of SELU: what a dropped unit is se
 
 
 @diagnosed
-def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None) -> Any:
+def dropout(
+    input: Shaped[Array, "*shape"],
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
+) -> Any:
     r"""Mirror of ``torch.nn.functional.dropout``: :math:`y = x \cdot m / (1 - p)` with m of ones and zeros.
 
     Args:
@@ -72,7 +80,12 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
 @diagnosed
 def alpha_dropout(
-    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Any = None
+    input: Shaped[Array, "*shape"],
+    p: float = 0.5,
+    training: bool = False,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Any:
     r"""Mirror of ``torch.nn.functional.alpha_dropout``: keeps SELU's mean 0 and variance 1.
 
@@ -93,7 +106,12 @@ def alpha_dropout(
 
 @diagnosed
 def dropout1d(
-    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+    input: Shaped[Array, "*shape"],
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Any:
     """Mirror of ``torch.nn.functional.dropout1d``: drops whole channels of (N, C, L) or (C, L).
 
@@ -120,7 +138,12 @@ def dropout1d(
 
 @diagnosed
 def dropout2d(
-    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+    input: Shaped[Array, "*shape"],
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Any:
     """Mirror of ``torch.nn.functional.dropout2d``: drops whole channels of (N, C, H, W).
 
@@ -149,7 +172,12 @@ def dropout2d(
 
 @diagnosed
 def dropout3d(
-    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+    input: Shaped[Array, "*shape"],
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Any:
     """Mirror of ``torch.nn.functional.dropout3d``: drops whole channels of (N, C, D, H, W) or (C, D, H, W).
 
@@ -168,7 +196,12 @@ def dropout3d(
 
 @diagnosed
 def feature_alpha_dropout(
-    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Any = None
+    input: Shaped[Array, "*shape"],
+    p: float = 0.5,
+    training: bool = False,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Any:
     """Mirror of ``torch.nn.functional.feature_alpha_dropout``: :func:`alpha_dropout` of whole channels (N, C, ...).
 

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Inexact, Integer
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -17,8 +18,8 @@ from jaxgrad._core.types import Array
 
 @diagnosed
 def embedding(
-    input: Any,
-    weight: Any,
+    input: Integer[Array, "*shape"],
+    weight: Inexact[Array, "rows features"],
     padding_idx: int | None = None,
     max_norm: float | None = None,
     norm_type: float = 2.0,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Integer
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -27,15 +28,15 @@ _MODES = ("sum", "mean", "max")
 
 @diagnosed
 def embedding_bag(
-    input: Any,
-    weight: Any,
-    offsets: Any = None,
+    input: Integer[Array, "bags width"] | Integer[Array, " indices"],
+    weight: Float[Array, "rows features"],
+    offsets: Integer[Array, " offsets"] | None = None,
     max_norm: float | None = None,
     norm_type: float = 2,
     scale_grad_by_freq: bool = False,
     mode: str = "mean",
     sparse: bool = False,
-    per_sample_weights: Any = None,
+    per_sample_weights: Float[Array, "bags width"] | Float[Array, " indices"] | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
 ) -> Any:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Num
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import c_name, torch_name
@@ -13,7 +14,11 @@ from jaxgrad._core.types import Array
 
 @castable("linear")
 @operation("AddmmBackward0")
-def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
+def linear(
+    input: Num[Array, "*batch in_features"],
+    weight: Num[Array, "out_features in_features"] | Num[Array, " in_features"],
+    bias: Num[Array, "*#out"] | None = None,
+) -> Num[Array, "*batch out_features"] | Num[Array, "*batch"]:
     r"""Mirror of ``torch.nn.functional.linear``: :math:`y = x A^T + b`.
 
     Differs from JAX: dtypes are not promoted, they must agree. On accelerators the product has JAX's default
@@ -52,7 +57,12 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
 @castable("bilinear")
 @operation("BilinearBackward0")
-def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
+def bilinear(
+    input1: Num[Array, "*batch in1_features"],
+    input2: Num[Array, "*batch in2_features"],
+    weight: Num[Array, "out_features in1_features in2_features"],
+    bias: Num[Array, " out_features"] | None = None,
+) -> Num[Array, "*batch out_features"]:
     r"""Mirror of ``torch.nn.functional.bilinear``: :math:`y_k = x_1^T A_k x_2 + b_k`.
 
     Args:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Integer
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.diagnosis import diagnosed
@@ -11,7 +12,7 @@ from jaxgrad._core.types import Array
 
 
 @diagnosed
-def one_hot(tensor: Array, num_classes: int = -1) -> Array:
+def one_hot(tensor: Integer[Array, "*shape"], num_classes: int = -1) -> Integer[Array, "*shape classes"]:
     """Mirror of ``torch.nn.functional.one_hot``: a last axis with 1 at the class and 0 elsewhere, as integers.
 
     Differs from ``jax.nn.one_hot``, which gives floats and lets a class out of range pass as zeros. Inside jit the

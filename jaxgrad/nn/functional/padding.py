@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
@@ -23,7 +24,9 @@ Sides = list[tuple[int, int]]
 
 
 @diagnosed
-def pad(input: Array, pad: Sizes, mode: str = "constant", value: float | None = None) -> Array:
+def pad(
+    input: Shaped[Array, "*shape"], pad: Sizes, mode: str = "constant", value: float | None = None
+) -> Shaped[Array, "*padded"]:
     r"""Mirror of ``torch.nn.functional.pad``.
 
     Differs from ``jnp.pad``: sizes are flat and last axis first; ``reflect`` and ``replicate`` and ``circular`` pad all

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Shaped
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.dtype_names import c_name
@@ -12,7 +13,7 @@ from jaxgrad._core.types import Array, Shape
 from jaxgrad.random.checks import as_shape
 
 
-def constant(shape: Shape, val: float, *, dtype: Any = jnp.float32) -> Array:
+def constant(shape: Shape, val: float, *, dtype: Any = jnp.float32) -> Shaped[Array, "*shape"]:
     """``val`` everywhere: ``torch.nn.init.constant_``.
 
     Args:
@@ -41,7 +42,7 @@ def _as_value(val: Any) -> int | float | complex:
     return val if isinstance(val, int | complex) else as_number(val, "val", "constant")
 
 
-def ones(shape: Shape, *, dtype: Any = jnp.float32) -> Array:
+def ones(shape: Shape, *, dtype: Any = jnp.float32) -> Shaped[Array, "*shape"]:
     """1 everywhere: ``torch.nn.init.ones_``.
 
     Args:
@@ -57,7 +58,7 @@ def ones(shape: Shape, *, dtype: Any = jnp.float32) -> Array:
     return constant(shape, 1, dtype=dtype)
 
 
-def zeros(shape: Shape, *, dtype: Any = jnp.float32) -> Array:
+def zeros(shape: Shape, *, dtype: Any = jnp.float32) -> Shaped[Array, "*shape"]:
     """0 everywhere: ``torch.nn.init.zeros_``.
 
     Args:

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Num
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.dtypes import keep_dtype
@@ -12,7 +13,7 @@ from jaxgrad._core.types import Array, Shape
 from jaxgrad.random.checks import as_shape
 
 
-def eye(shape: Shape, *, dtype: Any = jnp.float32) -> Array:
+def eye(shape: Shape, *, dtype: Any = jnp.float32) -> Num[Array, "rows columns"]:
     """The identity, as far as the matrix reaches: ``torch.nn.init.eye_``.
 
     Args:
@@ -35,7 +36,7 @@ def eye(shape: Shape, *, dtype: Any = jnp.float32) -> Array:
     return jnp.eye(*shape, dtype=keep_dtype(dtype))
 
 
-def dirac(shape: Shape, groups: int = 1, *, dtype: Any = jnp.float32) -> Array:
+def dirac(shape: Shape, groups: int = 1, *, dtype: Any = jnp.float32) -> Num[Array, "out_channels in_channels *kernel"]:
     """The kernel that passes as many input channels on as possible: ``torch.nn.init.dirac_``.
 
     Args:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.replicas import bound_axes
 from jaxgrad._core.types import Array
 from jaxgrad.nn import functional as F
@@ -100,7 +101,7 @@ class _BatchNorm(NormBase):
 
     def _statistics_dtype(self) -> Any:
         assert self.running_mean is not None
-        return jnp.promote_types(self.running_mean.get_value().dtype, jnp.float32)
+        return wider_dtype(self.running_mean.get_value().dtype, jnp.float32)
 
 
 class BatchNorm1d(_BatchNorm):

@@ -9,7 +9,9 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Num
 
+from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.errors import describe, explain, is_traced
 from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import map_keeping_none, named_leaves
@@ -20,13 +22,13 @@ from jaxgrad.autograd.freeze import freeze, merge
 
 def clip_grad_norm(
     grads: PyTree,
-    max_norm: float | Array,
+    max_norm: float | Num[Array, ""],
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
     *,
     names: Where = None,
-) -> tuple[PyTree, Array]:
+) -> tuple[PyTree, Float[Array, ""]]:
     """Mirror of ``torch.nn.utils.clip_grad_norm_``: the clipped gradients, and the norm that they had.
 
     ``grads * min(1, max_norm / (total_norm + 1e-6))``
@@ -66,7 +68,7 @@ def get_total_norm(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
-) -> Array:
+) -> Float[Array, ""]:
     """Mirror of ``torch.nn.utils.get_total_norm``: the norm of all entries together, as the norm of the norms.
 
     As in torch the norms of the single tensors are rounded to their dtype before the norm is taken of them, and the
@@ -105,7 +107,7 @@ def get_total_norm(
 
 
 def clip_grads_with_norm(
-    grads: PyTree, max_norm: float | Array, total_norm: Array, foreach: bool | None = None
+    grads: PyTree, max_norm: float | Num[Array, ""], total_norm: Float[Array, ""], foreach: bool | None = None
 ) -> PyTree:
     """Mirror of ``torch.nn.utils.clip_grads_with_norm_``: scale by a norm that is known already.
 
@@ -129,7 +131,7 @@ def clip_grads_with_norm(
 
 
 def clip_grad_value(
-    grads: PyTree, clip_value: float | Array, foreach: bool | None = None, *, names: Where = None
+    grads: PyTree, clip_value: float | Num[Array, ""], foreach: bool | None = None, *, names: Where = None
 ) -> PyTree:
     """Mirror of ``torch.nn.utils.clip_grad_value_``: every entry into ``[-clip_value, clip_value]``; nan stays nan.
 
@@ -172,7 +174,7 @@ def _vector_norm(x: Any, p: float, name: str) -> Array:
         )
     magnitude = jnp.abs(x)
     # Sums of half-precision entries are formed in float32, as torch forms them.
-    wide = jnp.promote_types(magnitude.dtype, jnp.float32)
+    wide = wider_dtype(magnitude.dtype, jnp.float32)
     if p == np.inf:
         return jnp.max(magnitude)
     if p == -np.inf:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.types import Array
 from jaxgrad.nn.utils.clip_grad import clip_grad_norm, clip_grad_value, clip_grads_with_norm
 
@@ -101,4 +102,4 @@ def clip_by_value(clip_value: float) -> optax.GradientTransformation:
 
 def _norm_dtype(params: Any) -> Any:
     leaves = jax.tree.leaves(params)
-    return jnp.finfo(jnp.result_type(*leaves)).dtype if leaves else jnp.float32
+    return jnp.finfo(common_dtype(*leaves)).dtype if leaves else jnp.float32

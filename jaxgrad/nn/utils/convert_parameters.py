@@ -13,13 +13,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Shaped
 
 from jaxgrad._core.errors import describe, explain, is_traced, quoted
 from jaxgrad._core.listing import named_variables
 from jaxgrad._core.types import Array, ParamsLike
 
 
-def parameters_to_vector(parameters: ParamsLike | Iterable[Array], order: Any = None) -> Array:
+def parameters_to_vector(parameters: ParamsLike | Iterable[Array], order: Any = None) -> Shaped[Array, " entries"]:
     """Mirror of ``torch.nn.utils.parameters_to_vector``: all entries, one tensor after the other.
 
     Args:
@@ -41,7 +42,9 @@ def parameters_to_vector(parameters: ParamsLike | Iterable[Array], order: Any = 
     return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
 
 
-def vector_to_parameters(vec: Array, parameters: ParamsLike | Iterable[Array], order: Any = None) -> Any:
+def vector_to_parameters(
+    vec: Shaped[Array, " entries"], parameters: ParamsLike | Iterable[Array], order: Any = None
+) -> Any:
     """Mirror of ``torch.nn.utils.vector_to_parameters``: the vector cut into the shapes of ``parameters``.
 
     Differs from torch: the new parameters are returned, and a vector of another length raises (torch leaves the rest

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Integer, Shaped
 
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.types import Array
@@ -125,7 +126,7 @@ def pack_padded_sequence(
 
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
-) -> tuple[Array, Array]:
+) -> tuple[Shaped[Array, "first second *features"], Integer[Array, " batch"]]:
     r"""Mirror of ``torch.nn.utils.rnn.pad_packed_sequence``: the inverse of :func:`pack_padded_sequence`.
 
     Args:
@@ -164,7 +165,7 @@ def pad_packed_sequence(
 
 def pad_sequence(
     sequences: Any, batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
-) -> Array:
+) -> Shaped[Array, "first second *features"]:
     r"""Mirror of ``torch.nn.utils.rnn.pad_sequence``: one array of sequences (L_n, \*) of different lengths.
 
     Args:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxgrad._tensor as tensor
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.types import Array
 from jaxgrad.trace.table.align import dtype_of, elementwise
 
@@ -24,7 +25,7 @@ def _divide(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "floor":
         return jnp.floor_divide(a, b)
     if rounding_mode == "trunc":
-        integers = not jnp.issubdtype(jnp.result_type(a, b), jnp.inexact)
+        integers = not jnp.issubdtype(common_dtype(a, b), jnp.inexact)
         return jax.lax.div(*jnp.broadcast_arrays(jnp.asarray(a), jnp.asarray(b))) if integers else jnp.trunc(a / b)
     return jnp.true_divide(a, b)
 

@@ -10,11 +10,11 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.arguments import wrong_kind
+from jaxgrad._core.dtypes import wider_dtype
 
 _NUMBERS = "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint64 uint32 uint16 uint8".split()
 _UNKNOWN = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
@@ -128,10 +128,9 @@ def _stack(arrays: list[np.ndarray]) -> np.ndarray:
                 f"and {list(array.shape)} at entry {i}"
             )
     dtype = first.dtype
-    with jax.numpy_dtype_promotion("standard"):  # torch promotes here, however strict JAX is told to be
-        for array in arrays:
-            if array.dtype != dtype:
-                dtype = jnp.promote_types(dtype, array.dtype)  # torch's lattice: int32 with float32 is float32
+    for array in arrays:
+        if array.dtype != dtype:
+            dtype = wider_dtype(dtype, array.dtype)  # torch's lattice: int32 with float32 is float32
     return np.stack(arrays, dtype=dtype) if dtype != first.dtype else np.stack(arrays)
 
 

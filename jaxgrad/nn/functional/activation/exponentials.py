@@ -5,6 +5,7 @@ is that of the lower branch, the second derivative 0.
 """
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -26,7 +27,7 @@ def _exponential(x: Array, below: float, above: float, inside: float) -> Array:
 
 
 @operation("EluBackward0")
-def elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
+def elu(input: Float[Array, "*shape"], alpha: float = 1.0, inplace: bool = False) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.elu``: x where x > 0, :math:`\alpha (e^x - 1)` elsewhere.
 
     The derivative at 0 is :math:`\alpha`, at nan 1.
@@ -55,7 +56,7 @@ def elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
 
 
 @operation("EluBackward0")
-def selu(input: Array, inplace: bool = False) -> Array:
+def selu(input: Float[Array, "*shape"], inplace: bool = False) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.selu``: :math:`1.0507 x` where x > 0, :math:`1.7581 (e^x - 1)` elsewhere.
 
     The derivative at 0 is 1.7581. Arguments and errors as :func:`elu`.
@@ -72,7 +73,7 @@ def selu(input: Array, inplace: bool = False) -> Array:
 
 
 @operation("CeluBackward0")
-def celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Array:
+def celu(input: Float[Array, "*shape"], alpha: float = 1.0, inplace: bool = False) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.celu``: x where x > 0, :math:`\alpha (e^{x/\alpha} - 1)` elsewhere.
 
     The derivative is continuous: 1 at 0. Arguments as :func:`elu`.

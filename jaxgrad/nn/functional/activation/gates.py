@@ -7,6 +7,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Inexact
 
 from jaxgrad._core.arguments import refuse_inplace, wrong_kind
 from jaxgrad._core.elementwise import check_kernel, elementwise
@@ -17,7 +18,7 @@ from jaxgrad.nn.functional.activation.sigmoids import sigmoid
 
 
 @operation("SiluBackward0")
-def silu(input: Array, inplace: bool = False) -> Array:
+def silu(input: Inexact[Array, "*shape"], inplace: bool = False) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.silu``: :math:`x\,\sigma(x)`, also called swish.
 
     Args:
@@ -53,7 +54,7 @@ def _silu(x: Array) -> Array:
 
 
 @operation("MishBackward0")
-def mish(input: Array, inplace: bool = False) -> Array:
+def mish(input: Float[Array, "*shape"], inplace: bool = False) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.mish``: :math:`x \tanh(\log(1 + e^x))`.
 
     Args:
@@ -97,7 +98,7 @@ def _mish(x: Array) -> Array:
 
 
 @operation("HardswishBackward0")
-def hardswish(input: Array, inplace: bool = False) -> Array:
+def hardswish(input: Float[Array, "*shape"], inplace: bool = False) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.hardswish``: :math:`x \min(\max(x + 3, 0), 6) / 6`.
 
     The derivative is 0 at -3 and 1 at 3 (not the slope inside, which is -1/2 and 3/2 there); 1 at nan.
@@ -135,7 +136,7 @@ def _hardswish(x: Array) -> Array:
 
 
 @operation("GeluBackward0")
-def gelu(input: Array, approximate: str = "none") -> Array:
+def gelu(input: Float[Array, "*shape"], approximate: str = "none") -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.gelu``: :math:`x\,\Phi(x)`, Phi the normal distribution function.
 
     'tanh' takes :math:`\Phi(x) \approx \frac12 (1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))`. Differs from
@@ -195,7 +196,7 @@ def _gelu_tanh(x: Array) -> Array:
 
 
 @operation("GluBackward0")
-def glu(input: Array, dim: int = -1) -> Array:
+def glu(input: Float[Array, "*shape"], dim: int = -1) -> Float[Array, "*half"]:
     r"""Mirror of ``torch.nn.functional.glu``: :math:`a\,\sigma(b)`, a and b the halves of the input along ``dim``.
 
     Args:

@@ -1,6 +1,7 @@
 """Rectifiers: piecewise linear, so that all there is to choose is the derivative at the corners."""
 
 import jax.numpy as jnp
+from jaxtyping import Float, Num
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
 from jaxgrad._core.castable import castable
@@ -14,7 +15,7 @@ from jaxgrad._core.types import Array
 
 
 @operation("ReluBackward0")
-def relu(input: Array, inplace: bool = False) -> Array:
+def relu(input: Num[Array, "*shape"], inplace: bool = False) -> Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.relu``: :math:`\max(x, 0)`, element by element.
 
     The derivative is 0 at 0 and 1 at nan, as in torch; ``jax.nn.relu`` has 0 at both.
@@ -49,7 +50,9 @@ def _relu(x: Array) -> Array:
 
 
 @operation("ThresholdBackward0")
-def threshold(input: Array, threshold: float, value: float, inplace: bool = False) -> Array:
+def threshold(
+    input: Num[Array, "*shape"], threshold: float, value: float, inplace: bool = False
+) -> Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.threshold``: x where :math:`x > \mathrm{threshold}`, ``value`` elsewhere.
 
     The derivative is 0 at the threshold and 1 at nan.
@@ -84,7 +87,9 @@ def _threshold(x: Array, threshold: float, value: float) -> Array:
 
 
 @operation("HardtanhBackward0")
-def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Array:
+def hardtanh(
+    input: Num[Array, "*shape"], min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.hardtanh``: :math:`\min(\max(x, \mathrm{min\_val}), \mathrm{max\_val})`.
 
     The derivative is 0 at both bounds, as in torch; ``jax.nn.hard_tanh`` has 1 there. It is 1 at nan.
@@ -127,7 +132,7 @@ def _hardtanh(x: Array, low: float, high: float) -> Array:
 
 
 @diagnosed
-def relu6(input: Array, inplace: bool = False) -> Array:
+def relu6(input: Num[Array, "*shape"], inplace: bool = False) -> Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.relu6``: :math:`\min(\max(x, 0), 6)`, which is ``hardtanh(x, 0, 6)``.
 
     The derivative is 0 at 0 and at 6.
@@ -152,7 +157,9 @@ def relu6(input: Array, inplace: bool = False) -> Array:
 
 
 @operation("LeakyReluBackward0")
-def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False) -> Array:
+def leaky_relu(
+    input: Float[Array, "*shape"], negative_slope: float = 0.01, inplace: bool = False
+) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.leaky_relu``: x where x > 0, :math:`\mathrm{negative\_slope} \cdot x` elsewhere.
 
     The derivative at 0 and at nan is the slope of the negative side; ``jax.nn.leaky_relu`` has 1 at 0.
@@ -187,7 +194,7 @@ def _leaky_relu(x: Array, slope: float) -> Array:
 
 @castable("prelu")
 @operation("PreluKernelBackward0")
-def prelu(input: Array, weight: Array) -> Array:
+def prelu(input: Float[Array, "*shape"], weight: Float[Array, "*channels"]) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.prelu``: x where x > 0, :math:`w x` elsewhere, with a slope w to be learnt.
 
     At 0 and at nan the derivative by x is w, that by w is x.

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_number, refuse_inplace
@@ -21,7 +22,7 @@ from jaxgrad.random.dispatch import draw
 
 @operation("RreluWithNoiseBackward0")
 def rrelu(
-    input: Array,
+    input: Float[Array, "*shape"],
     lower: float = 1.0 / 8,
     upper: float = 1.0 / 3,
     training: bool = False,

@@ -1,6 +1,7 @@
 """Shrinkage: small inputs become zero."""
 
 import jax.numpy as jnp
+from jaxtyping import Float, Inexact, Num
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.dtype_names import torch_name
@@ -11,7 +12,7 @@ from jaxgrad.nn.functional.activation.sigmoids import tanh
 
 
 @operation("HardshrinkBackward0")
-def hardshrink(input: Array, lambd: float = 0.5) -> Array:
+def hardshrink(input: Float[Array, "*shape"], lambd: float = 0.5) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.hardshrink``: 0 where :math:`|x| \le \lambda`, x elsewhere.
 
     The derivative is 0 at the bounds, 1 at nan.
@@ -46,7 +47,7 @@ def _hardshrink(x: Array, lambd: float) -> Array:
 
 
 @operation("SoftshrinkBackward0")
-def softshrink(input: Array, lambd: float = 0.5) -> Array:
+def softshrink(input: Float[Array, "*shape"], lambd: float = 0.5) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.softshrink``: x moved towards 0 by :math:`\lambda`, as far as 0.
 
     The derivative is 0 at the bounds, 1 at nan.
@@ -83,7 +84,7 @@ def _softshrink(x: Array, lambd: float) -> Array:
 
 
 @operation("SubBackward0")
-def tanhshrink(input: Array) -> Array:
+def tanhshrink(input: Num[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.tanhshrink``: :math:`x - \tanh x`.
 
     Args:

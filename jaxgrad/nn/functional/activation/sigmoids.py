@@ -3,6 +3,7 @@ r"""What saturates: the sigmoid, its logarithm, its integral softplus, tanh, and
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Inexact, Shaped
 
 from jaxgrad._core.arguments import as_number, refuse_inplace
 from jaxgrad._core.castable import castable
@@ -14,7 +15,7 @@ from jaxgrad._core.types import Array
 
 
 @operation("SigmoidBackward0")
-def sigmoid(input: Array) -> Array:
+def sigmoid(input: Shaped[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.sigmoid``: :math:`\sigma(x) = 1 / (1 + e^{-x})`.
 
     Args:
@@ -48,7 +49,7 @@ def _sigmoid(x: Array) -> Array:
 
 
 @operation("TanhBackward0")
-def tanh(input: Array) -> Array:
+def tanh(input: Shaped[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.tanh``: :math:`(e^x - e^{-x}) / (e^x + e^{-x})`.
 
     Args:
@@ -84,7 +85,7 @@ def _tanh(x: Array) -> Array:
 
 
 @operation("LogSigmoidBackward0")
-def logsigmoid(input: Array) -> Array:
+def logsigmoid(input: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.logsigmoid``: :math:`\log\sigma(x) = \min(0, x) - \log(1 + e^{-|x|})`.
 
     Args:
@@ -113,7 +114,7 @@ def _logsigmoid(x: Array) -> Array:
 
 @castable("softplus")
 @operation("SoftplusBackward0")
-def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+def softplus(input: Float[Array, "*shape"], beta: float = 1.0, threshold: float = 20.0) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.softplus``: :math:`\frac1\beta \log(1 + e^{\beta x})`, a smooth rectifier.
 
     Where :math:`\beta x > \mathrm{threshold}` it is x itself, with derivative 1; ``jax.nn.softplus`` has no threshold.
@@ -155,7 +156,7 @@ def _softplus(x: Array, beta: float, threshold: float) -> Array:
 
 
 @operation("DivBackward0")
-def softsign(input: Array) -> Array:
+def softsign(input: Shaped[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.softsign``: :math:`x / (1 + |x|)`.
 
     Args:
@@ -179,7 +180,7 @@ def softsign(input: Array) -> Array:
 
 
 @operation("HardsigmoidBackward0")
-def hardsigmoid(input: Array, inplace: bool = False) -> Array:
+def hardsigmoid(input: Float[Array, "*shape"], inplace: bool = False) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.hardsigmoid``: :math:`\min(\max(x + 3, 0), 6) / 6`.
 
     The derivative is 0 at both bounds and at nan, 1/6 inside: in float64 too the 1/6 of float32, which torch has there.

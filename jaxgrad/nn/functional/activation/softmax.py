@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Inexact, Shaped
 
 from jaxgrad import random
 from jaxgrad._core.arguments import as_integer
@@ -22,7 +23,9 @@ from jaxgrad._core.types import Array
 
 @castable("softmax")
 @operation("SoftmaxBackward0")
-def softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
+def softmax(
+    input: Shaped[Array, "*shape"], dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.softmax``: :math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``.
 
     Args:
@@ -46,7 +49,9 @@ def softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
 
 
 @diagnosed
-def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
+def softmin(
+    input: Shaped[Array, "*shape"], dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.softmin``: ``softmax(-x)``. Arguments and errors as :func:`softmax`.
 
     >>> softmin(jnp.zeros((1, 2)), dim=1).tolist()
@@ -66,7 +71,9 @@ def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: A
 
 @castable("log_softmax")
 @operation("LogSoftmaxBackward0")
-def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Array:
+def log_softmax(
+    input: Shaped[Array, "*shape"], dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.log_softmax``: :math:`x - \log\sum_j e^{x_j}` along ``dim``.
 
     Arguments and errors as :func:`softmax`.
@@ -81,8 +88,14 @@ def log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtyp
 
 @diagnosed
 def gumbel_softmax(
-    logits: Array, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1, *, generator: Any = None
-) -> tuple[Array, Any]:
+    logits: Float[Array, "*shape"],
+    tau: float = 1,
+    hard: bool = False,
+    eps: float = 1e-10,
+    dim: int = -1,
+    *,
+    generator: Any = None,
+) -> tuple[Float[Array, "*shape"], Any]:
     r"""Mirror of ``torch.nn.functional.gumbel_softmax``: :math:`\mathrm{softmax}((x + G) / \tau)`, G Gumbel noise.
 
     :math:`G = -\log E` with E exponentially distributed. With ``hard`` the value is the unit vector of the greatest

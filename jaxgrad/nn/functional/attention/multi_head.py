@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Shaped
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
@@ -22,23 +23,23 @@ from jaxgrad.nn.functional.linear import linear
 
 @diagnosed
 def multi_head_attention_forward(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Float[Array, "targets batch features"] | Float[Array, "targets features"],
+    key: Float[Array, "sources batch key_features"] | Float[Array, "sources key_features"],
+    value: Float[Array, "sources batch value_features"] | Float[Array, "sources value_features"],
     embed_dim_to_check: int,
     num_heads: int,
-    in_proj_weight: Any,
-    in_proj_bias: Any,
-    bias_k: Any,
-    bias_v: Any,
+    in_proj_weight: Float[Array, "three_features features"] | None,
+    in_proj_bias: Float[Array, " three_features"] | None,
+    bias_k: Float[Array, "*#one features"] | None,
+    bias_v: Float[Array, "*#one features"] | None,
     add_zero_attn: bool,
     dropout_p: float,
-    out_proj_weight: Any,
-    out_proj_bias: Any,
+    out_proj_weight: Float[Array, "features features"],
+    out_proj_bias: Float[Array, " features"] | None,
     training: bool = True,
-    key_padding_mask: Any = None,
+    key_padding_mask: Shaped[Array, "*padding sources"] | None = None,
     need_weights: bool = True,
-    attn_mask: Any = None,
+    attn_mask: Shaped[Array, "*heads targets sources"] | None = None,
     use_separate_proj_weight: bool = False,
     q_proj_weight: Any = None,
     k_proj_weight: Any = None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Inexact, Shaped
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
@@ -24,10 +25,10 @@ from jaxgrad.nn.functional.dropout import dropout
 @diagnosed
 @castable("scaled_dot_product_attention")
 def scaled_dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    attn_mask: Any = None,
+    query: Inexact[Array, "*query_batch targets features"],
+    key: Inexact[Array, "*key_batch sources features"],
+    value: Inexact[Array, "*value_batch sources value_features"],
+    attn_mask: Shaped[Array, "*mask"] | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,

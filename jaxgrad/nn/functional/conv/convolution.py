@@ -8,6 +8,7 @@ a cross-correlation, as in all of deep learning. ``padding='same'`` puts the odd
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Num
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
@@ -24,14 +25,14 @@ from jaxgrad.nn.functional.sizes import Sizes
 @castable("conv1d")
 @operation("ConvolutionBackward0")
 def conv1d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
+    input: Num[Array, "*batch in_channels length"],
+    weight: Num[Array, "out_channels channels_of_group kernel"],
+    bias: Num[Array, " out_channels"] | None = None,
     stride: int | Sizes = 1,
     padding: int | Sizes | str = 0,
     dilation: int | Sizes = 1,
     groups: int = 1,
-) -> Array:
+) -> Num[Array, "*batch channels_out length_out"]:
     r"""Mirror of ``torch.nn.functional.conv1d`` (the formula is in the module's docstring).
 
     Differs from ``jax.lax.conv``: unbatched inputs, torch's arguments, and dtypes are not promoted, they must agree.
@@ -69,14 +70,14 @@ def conv1d(
 @castable("conv2d")
 @operation("ConvolutionBackward0")
 def conv2d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
+    input: Num[Array, "*batch in_channels height width"],
+    weight: Num[Array, "out_channels channels_of_group kernel_h kernel_w"],
+    bias: Num[Array, " out_channels"] | None = None,
     stride: int | Sizes = 1,
     padding: int | Sizes | str = 0,
     dilation: int | Sizes = 1,
     groups: int = 1,
-) -> Array:
+) -> Num[Array, "*batch channels_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.conv2d``: (N, C, H, W) or (C, H, W); arguments as :func:`conv1d`.
 
     Args:
@@ -102,14 +103,14 @@ def conv2d(
 @castable("conv3d")
 @operation("ConvolutionBackward0")
 def conv3d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
+    input: Num[Array, "*batch in_channels depth height width"],
+    weight: Num[Array, "out_channels channels_of_group kernel_d kernel_h kernel_w"],
+    bias: Num[Array, " out_channels"] | None = None,
     stride: int | Sizes = 1,
     padding: int | Sizes | str = 0,
     dilation: int | Sizes = 1,
     groups: int = 1,
-) -> Array:
+) -> Num[Array, "*batch channels_out depth_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.conv3d``: (N, C, D, H, W) or (C, D, H, W); arguments as :func:`conv1d`.
 
     >>> conv3d(jnp.ones((3, 4, 4, 4)), jnp.ones((2, 3, 2, 2, 2))).shape

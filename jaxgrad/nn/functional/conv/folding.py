@@ -7,6 +7,7 @@ r"""Sliding blocks of an image as columns, and columns added up to an image.
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Shaped
 
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
@@ -18,12 +19,12 @@ from jaxgrad.nn.functional.windows import count, overlay, slide
 
 @operation("Im2ColBackward0")
 def unfold(
-    input: Array,
+    input: Shaped[Array, "*batch channels height width"],
     kernel_size: int | Sizes,
     dilation: int | Sizes = 1,
     padding: int | Sizes = 0,
     stride: int | Sizes = 1,
-) -> Array:
+) -> Shaped[Array, "*batch channels_x_kernel blocks"]:
     r"""Mirror of ``torch.nn.functional.unfold``: the blocks of an image as columns.
 
     Args:
@@ -78,13 +79,13 @@ def unfold(
 
 @operation("Col2ImBackward0")
 def fold(
-    input: Array,
+    input: Shaped[Array, "*batch channels_x_kernel blocks"],
     output_size: int | Sizes,
     kernel_size: int | Sizes,
     dilation: int | Sizes = 1,
     padding: int | Sizes = 0,
     stride: int | Sizes = 1,
-) -> Array:
+) -> Shaped[Array, "*batch channels height width"]:
     """Mirror of ``torch.nn.functional.fold``: blocks added up to an image.
 
     Args:

@@ -9,6 +9,7 @@ torch; JAX's ``conv_transpose`` neither turns the kernel round nor pads alike.
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Num
 
 from jaxgrad._core.arguments import as_integer, wrong_kind
 from jaxgrad._core.castable import castable
@@ -24,15 +25,15 @@ from jaxgrad.nn.functional.sizes import Sizes
 @castable("conv_transpose1d")
 @operation("ConvolutionBackward0")
 def conv_transpose1d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
+    input: Num[Array, "*batch in_channels length"],
+    weight: Num[Array, "in_channels channels_of_group kernel"],
+    bias: Num[Array, " out_channels"] | None = None,
     stride: int | Sizes = 1,
     padding: int | Sizes = 0,
     output_padding: int | Sizes = 0,
     groups: int = 1,
     dilation: int | Sizes = 1,
-) -> Array:
+) -> Num[Array, "*batch channels_out length_out"]:
     r"""Mirror of ``torch.nn.functional.conv_transpose1d`` (the formula is in the module's docstring).
 
     Args:
@@ -62,15 +63,15 @@ def conv_transpose1d(
 @castable("conv_transpose2d")
 @operation("ConvolutionBackward0")
 def conv_transpose2d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
+    input: Num[Array, "*batch in_channels height width"],
+    weight: Num[Array, "in_channels channels_of_group kernel_h kernel_w"],
+    bias: Num[Array, " out_channels"] | None = None,
     stride: int | Sizes = 1,
     padding: int | Sizes = 0,
     output_padding: int | Sizes = 0,
     groups: int = 1,
     dilation: int | Sizes = 1,
-) -> Array:
+) -> Num[Array, "*batch channels_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.conv_transpose2d``; arguments as :func:`conv_transpose1d`.
 
     >>> conv_transpose2d(jnp.ones((1, 3, 4, 4)), jnp.ones((3, 2, 2, 2)), stride=2).shape
@@ -84,15 +85,15 @@ def conv_transpose2d(
 @castable("conv_transpose3d")
 @operation("ConvolutionBackward0")
 def conv_transpose3d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
+    input: Num[Array, "*batch in_channels depth height width"],
+    weight: Num[Array, "in_channels channels_of_group kernel_d kernel_h kernel_w"],
+    bias: Num[Array, " out_channels"] | None = None,
     stride: int | Sizes = 1,
     padding: int | Sizes = 0,
     output_padding: int | Sizes = 0,
     groups: int = 1,
     dilation: int | Sizes = 1,
-) -> Array:
+) -> Num[Array, "*batch channels_out depth_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.conv_transpose3d``; arguments as :func:`conv_transpose1d`.
 
     >>> conv_transpose3d(jnp.ones((3, 4, 4, 4)), jnp.ones((3, 2, 2, 2, 2))).shape

@@ -11,6 +11,7 @@ operations, so that it stays finite where the loss is not: at x = +-inf the valu
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Num
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
@@ -24,14 +25,14 @@ from jaxgrad.nn.functional.loss.reduction import reduce_loss, resolve_reduction
 @castable("binary_cross_entropy_with_logits")
 @operation("BinaryCrossEntropyWithLogitsBackward0")
 def binary_cross_entropy_with_logits(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
+    input: Float[Array, "*shape"],
+    target: Num[Array, "*shape"],
+    weight: Num[Array, "*#weights"] | None = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-    pos_weight: Array | None = None,
-) -> Array:
+    pos_weight: Num[Array, "*#weights"] | None = None,
+) -> Float[Array, ""] | Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.binary_cross_entropy_with_logits``.
 
     :math:`-w\,[p\,t \log\sigma(x) + (1 - t) \log(1 - \sigma(x))]`, reduced. 'mean' divides by the number of elements,

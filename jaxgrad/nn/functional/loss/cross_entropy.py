@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Float, Integer
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
@@ -18,15 +19,15 @@ from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 @diagnosed
 @castable("cross_entropy_loss")
 def cross_entropy(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
+    input: Float[Array, "*logits"],
+    target: Integer[Array, "*target"] | Float[Array, "*logits"],
+    weight: Float[Array, " classes"] | None = None,
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*target"] | Float[Array, "*samples"]:
     r"""Mirror of ``torch.nn.functional.cross_entropy``.
 
     With :math:`p = \log\mathrm{softmax}(x)` over C classes and smoothing :math:`\varepsilon`:

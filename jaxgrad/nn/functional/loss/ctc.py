@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Integer
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.elementwise import check_kernel
@@ -31,14 +32,14 @@ _OF_P = f" 'log_probs'{_WHILE}"
 @castable("ctc_loss")
 @operation("CtcLossBackward0")
 def ctc_loss(
-    log_probs: Array,
-    targets: Array,
-    input_lengths: Array | Sequence[int],
-    target_lengths: Array | Sequence[int],
+    log_probs: Float[Array, "time batch classes"] | Float[Array, "time classes"],
+    targets: Integer[Array, "batch width"] | Integer[Array, " symbols"],
+    input_lengths: Integer[Array, " batch"] | Integer[Array, ""] | Sequence[int],
+    target_lengths: Integer[Array, " batch"] | Integer[Array, ""] | Sequence[int],
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
-) -> Array:
+) -> Float[Array, ""] | Float[Array, " batch"]:
     r"""Mirror of ``torch.nn.functional.ctc_loss`` (the formulas are in the module's docstring).
 
     Differs from ``optax.ctc_loss``: a target that no alignment reaches has loss inf and gradient nan, or 0 and 0 with

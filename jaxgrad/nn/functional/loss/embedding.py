@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
+from jaxtyping import Inexact, Num, Shaped
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.castable import castable
@@ -20,14 +21,14 @@ _EPSILON = 1e-12
 @diagnosed
 @castable("cosine_embedding_loss")
 def cosine_embedding_loss(
-    input1: Array,
-    input2: Array,
-    target: Array,
+    input1: Num[Array, "*#vectors"],
+    input2: Num[Array, "*#vectors"],
+    target: Num[Array, "*#samples"],
     margin: float = 0,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Inexact[Array, ""] | Inexact[Array, "*losses"]:
     r"""Mirror of ``torch.nn.functional.cosine_embedding_loss``: :math:`1 - \cos` where t = 1,
     :math:`\max(0, \cos - m)` where t = -1.
 
@@ -73,9 +74,9 @@ def cosine_embedding_loss(
 @diagnosed
 @castable("triplet_margin_loss")
 def triplet_margin_loss(
-    anchor: Array,
-    positive: Array,
-    negative: Array,
+    anchor: Num[Array, "*#vectors"],
+    positive: Num[Array, "*#vectors"],
+    negative: Num[Array, "*#vectors"],
     margin: float = 1.0,
     p: float = 2,
     eps: float = 1e-6,
@@ -83,7 +84,7 @@ def triplet_margin_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Num[Array, ""] | Num[Array, "*losses"]:
     r"""Mirror of ``torch.nn.functional.triplet_margin_loss``: :math:`\max(0, m + d(a, p) - d(a, n))`.
 
     :math:`d(x, y) = |x - y + \varepsilon|_p`. The derivative at the margin is that of the costly side.
@@ -121,15 +122,15 @@ def triplet_margin_loss(
 
 @diagnosed
 def triplet_margin_with_distance_loss(
-    anchor: Array,
-    positive: Array,
-    negative: Array,
+    anchor: Shaped[Array, "*#vectors"],
+    positive: Shaped[Array, "*#vectors"],
+    negative: Shaped[Array, "*#vectors"],
     *,
     distance_function: Callable[[Array, Array], Array] | None = None,
     margin: float = 1.0,
     swap: bool = False,
     reduction: str = "mean",
-) -> Array:
+) -> Num[Array, ""] | Num[Array, "*losses"]:
     r"""Mirror of ``torch.nn.functional.triplet_margin_with_distance_loss``: :func:`triplet_margin_loss` with a distance
     of one's own.
 

@@ -6,6 +6,7 @@ import warnings
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Inexact, Num
 
 from jaxgrad._core.arguments import wrong_kind
 from jaxgrad._core.caller import users_level
@@ -24,15 +25,15 @@ from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss, r
 @diagnosed
 @castable("poisson_nll_loss")
 def poisson_nll_loss(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     log_input: bool = True,
     full: bool = False,
     size_average: bool | None = None,
     eps: float = 1e-8,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Num[Array, ""] | Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.poisson_nll_loss``: :math:`e^x - t x`, or :math:`x - t \log(x + \varepsilon)`.
 
     ``full`` adds Stirling's approximation of :math:`\log t!` where t > 1.
@@ -75,8 +76,13 @@ def poisson_nll_loss(
 
 @diagnosed
 def gaussian_nll_loss(
-    input: Array, target: Array, var: Array | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
-) -> Array:
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
+    var: Num[Array, "*variances"] | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.gaussian_nll_loss``: :math:`\frac12 (\log v + (x - t)^2 / v)`.
 
     :math:`v = \max(\mathrm{var}, \varepsilon)`, with the derivative of var itself, also below eps, as in torch.
@@ -131,13 +137,13 @@ def _at_least(v: Array, eps: float) -> Array:
 @diagnosed
 @castable("kl_div")
 def kl_div(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
     log_target: bool = False,
-) -> Array:
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.kl_div``: :math:`t (\log t - x)`, or :math:`e^t (t - x)` with ``log_target``.
 
     'mean' divides by the number of elements, 'batchmean' by the size of the first axis, which is the divergence
@@ -197,13 +203,13 @@ def _t_log_t(t: Array) -> Array:
 @castable("binary_cross_entropy")
 @operation("BinaryCrossEntropyBackward0")
 def binary_cross_entropy(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
+    input: Float[Array, "*#shape"],
+    target: Float[Array, "*#shape"],
+    weight: Num[Array, "*#shape"] | None = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.binary_cross_entropy``: :math:`-w\,[t \log x + (1 - t) \log(1 - x)]`.
 
     Each logarithm is at least -100, and the derivative :math:`(x - t) / \max(x (1 - x), 10^{-12})`: both stay finite

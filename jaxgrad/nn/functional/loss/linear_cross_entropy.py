@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Float, Integer
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
@@ -14,17 +15,17 @@ from jaxgrad.nn.functional.loss.cross_entropy import cross_entropy
 
 @diagnosed
 def linear_cross_entropy(
-    input: Array,
-    linear_weight: Array,
-    target: Array,
+    input: Float[Array, "*batch in_features"],
+    linear_weight: Float[Array, "classes *places in_features"],
+    target: Integer[Array, "*samples"] | Float[Array, "*probabilities"],
     *,
-    linear_bias: Array | None = None,
-    weight: Array | None = None,
+    linear_bias: Float[Array, " classes *places"] | None = None,
+    weight: Float[Array, " classes"] | None = None,
     reduction: str = "mean",
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     options: Any = None,
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*losses"]:
     r"""Mirror of ``torch.nn.functional.linear_cross_entropy``: the cross-entropy of :math:`x A^T + b`.
 
     Args:

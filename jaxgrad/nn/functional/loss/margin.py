@@ -7,6 +7,7 @@ Where the hinge is composed of operations, the derivative at the margin itself i
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Inexact, Integer, Num
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
@@ -30,13 +31,13 @@ def hinge(x: Array) -> Array:
 @diagnosed
 @castable("hinge_embedding_loss")
 def hinge_embedding_loss(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     margin: float = 1.0,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Num[Array, ""] | Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.hinge_embedding_loss``: x where t = 1, :math:`\max(0, m - x)` where t = -1.
 
     The derivative at the margin is -1.
@@ -67,14 +68,14 @@ def hinge_embedding_loss(
 @diagnosed
 @castable("margin_ranking_loss")
 def margin_ranking_loss(
-    input1: Array,
-    input2: Array,
-    target: Array,
+    input1: Num[Array, "*#shape"],
+    input2: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     margin: float = 0,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Num[Array, ""] | Num[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.margin_ranking_loss``: :math:`\max(0, -t (x_1 - x_2) + m)`.
 
     The derivative at the margin is that of the costly side.
@@ -114,12 +115,12 @@ def margin_ranking_loss(
 @castable("soft_margin_loss")
 @operation("SoftMarginLossBackward0")
 def soft_margin_loss(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.soft_margin_loss``: :math:`\log(1 + e^{-t x})`.
 
     The exponential is taken as it stands: where it overflows the loss is inf and its derivative nan, as in torch.
@@ -158,13 +159,13 @@ def _soft(v: Array) -> Array:
 
 @diagnosed
 def multilabel_soft_margin_loss(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
+    input: Float[Array, "*batch classes"],
+    target: Num[Array, "*batch classes"],
+    weight: Num[Array, "*#weights"] | None = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*batch"]:
     r"""Mirror of ``torch.nn.functional.multilabel_soft_margin_loss``.
 
     :math:`-\frac1C \sum_c w_c [t_c \log\sigma(x_c) + (1 - t_c) \log\sigma(-x_c)]`, reduced over what is left.
@@ -204,15 +205,15 @@ def multilabel_soft_margin_loss(
 @castable("multi_margin_loss")
 @operation("MultiMarginLossBackward0")
 def multi_margin_loss(
-    input: Array,
-    target: Array,
+    input: Float[Array, "*batch classes"] | Float[Array, ""],
+    target: Integer[Array, "*samples"],
     p: int = 1,
     margin: float = 1.0,
-    weight: Array | None = None,
+    weight: Float[Array, " classes"] | None = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*samples"]:
     r"""Mirror of ``torch.nn.functional.multi_margin_loss``.
 
     :math:`\frac1C \sum_{c \ne t} w_t \max(0, m - x_t + x_c)^p`. The derivative at the margin is 0.
@@ -257,12 +258,12 @@ def multi_margin_loss(
 @castable("multilabel_margin_loss")
 @operation("MultilabelMarginLossBackward0")
 def multilabel_margin_loss(
-    input: Array,
-    target: Array,
+    input: Float[Array, "*batch classes"] | Float[Array, ""],
+    target: Integer[Array, "*batch classes"] | Integer[Array, ""],
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*batch"]:
     r"""Mirror of ``torch.nn.functional.multilabel_margin_loss``.
 
     :math:`\frac1C \sum_{j, c} \max(0, 1 - x_{t_j} + x_c)`, where j runs over the targets before the first -1, c over

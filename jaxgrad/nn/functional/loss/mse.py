@@ -3,10 +3,12 @@
 import warnings
 
 import jax.numpy as jnp
+from jaxtyping import Inexact, Num
 
 from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size
@@ -17,13 +19,13 @@ from jaxgrad.nn.functional.loss.reduction import reduce_loss, resolve_reduction
 @castable("mse_loss")
 @operation("MseLossBackward0")
 def mse_loss(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-    weight: Array | None = None,
-) -> Array:
+    weight: Num[Array, "*#shape"] | None = None,
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.mse_loss``: :math:`\frac1n \sum_i (x_i - t_i)^2`.
 
     With ``weight`` the mean is :math:`\sum_i w_i (x_i - t_i)^2 / \sum_i w_i`. Differs from ``optax.l2_loss``, which
@@ -59,12 +61,12 @@ def mse_loss(
             stacklevel=users_level(),
         )
     x, t = broadcast(input, target)
-    dtype = jnp.result_type(x, t)
+    dtype = common_dtype(x, t)
     if not jnp.issubdtype(dtype, jnp.inexact):
         raise NotImplementedError(
             explain(f"\"mse_cpu\" not implemented for '{torch_name(dtype)}'", expected="a floating point dtype")
         )
-    squared = jnp.square(x - t)
+    squared = jnp.square(x.astype(dtype) - t.astype(dtype))
     if weight is None:
         return reduce_loss(squared, reduction)
     weight = jnp.asarray(weight)

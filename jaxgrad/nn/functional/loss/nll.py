@@ -9,6 +9,7 @@ The mean divides by the weights *of the targets that count*. When none counts it
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Integer
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
@@ -22,14 +23,14 @@ from jaxgrad.nn.functional.loss.reduction import resolve_reduction
 @castable("nll_loss")
 @operation("NllLossBackward0")
 def nll_loss(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
+    input: Float[Array, "*logp"],
+    target: Integer[Array, "*target"],
+    weight: Float[Array, " classes"] | None = None,
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Array:
+) -> Float[Array, ""] | Float[Array, "*target"]:
     r"""Mirror of ``torch.nn.functional.nll_loss`` (the formula is in the module's docstring).
 
     Differs from torch: inside jit the numbers of the target cannot be looked at, so a target out of range makes the

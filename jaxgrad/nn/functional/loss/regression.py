@@ -3,6 +3,7 @@
 import warnings
 
 import jax.numpy as jnp
+from jaxtyping import Inexact, Num
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.caller import users_level
@@ -49,13 +50,13 @@ def weighted(loss: Array, weight: Array, shape: tuple[int, ...], reduction: str,
 @diagnosed
 @castable("l1_loss")
 def l1_loss(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-    weight: Array | None = None,
-) -> Array:
+    weight: Num[Array, "*#shape"] | None = None,
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.l1_loss``: :math:`\frac1n \sum_i |x_i - t_i|`.
 
     The derivative is 0 where both are equal (JAX's modulus has 1). With ``weight`` the mean is
@@ -93,13 +94,13 @@ def l1_loss(
 @castable("smooth_l1_loss")
 @operation("SmoothL1LossBackward0")
 def smooth_l1_loss(
-    input: Array,
-    target: Array,
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
     beta: float = 1.0,
-) -> Array:
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.smooth_l1_loss``: :math:`d^2 / 2\beta` for :math:`|d| < \beta`, else
     :math:`|d| - \beta/2`, with :math:`d = x - t`.
 
@@ -143,8 +144,12 @@ def _smooth(d: Array, beta: float) -> Array:
 @castable("huber_loss")
 @operation("HuberLossBackward0")
 def huber_loss(
-    input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None
-) -> Array:
+    input: Num[Array, "*#shape"],
+    target: Num[Array, "*#shape"],
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Num[Array, "*#shape"] | None = None,
+) -> Inexact[Array, ""] | Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.huber_loss``: :math:`d^2 / 2` for :math:`|d| < \delta`, else
     :math:`\delta (|d| - \delta/2)`, with :math:`d = x - t`.
 

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.errors import explain
@@ -25,11 +26,11 @@ from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes
 
 @diagnosed
 def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    input: Float[Array, "batch channels *size"] | Float[Array, " channels"],
+    running_mean: Float[Array, " channels"] | None,
+    running_var: Float[Array, " channels"] | None,
+    weight: Float[Array, " channels"] | None = None,
+    bias: Float[Array, " channels"] | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,

@@ -1,8 +1,7 @@
 """Group normalisation: every group of channels of a sample by its mean and variance."""
 
-from typing import Any
-
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.errors import explain
@@ -15,7 +14,13 @@ from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes
 
 @castable("group_norm")
 @operation("NativeGroupNormBackward0")
-def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Array:
+def group_norm(
+    input: Float[Array, "batch channels *size"],
+    num_groups: int,
+    weight: Float[Array, " channels"] | None = None,
+    bias: Float[Array, " channels"] | None = None,
+    eps: float = 1e-5,
+) -> Float[Array, "batch channels *size"]:
     r"""Mirror of ``torch.nn.functional.group_norm``.
 
     .. math:: y = (x - \mu_g) / \sqrt{\sigma_g^2 + \epsilon}\; \gamma_c + \beta_c
@@ -41,7 +46,8 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
 
     Source: Wu and He, 2018; torch/nn/functional.py, ``group_norm``.
     """
-    input, weight, bias = (None if each is None else jnp.asarray(each) for each in (input, weight, bias))
+    input = jnp.asarray(input)
+    weight, bias = (None if each is None else jnp.asarray(each) for each in (weight, bias))
     _check(input, num_groups, weight, bias)
     check_dtypes(input, "GroupNormKernelImpl", weight, bias)
     n, c = input.shape[:2]

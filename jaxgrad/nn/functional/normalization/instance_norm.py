@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
@@ -12,11 +13,11 @@ from jaxgrad.nn.functional.normalization.batch_norm import by_channel
 
 @diagnosed
 def instance_norm(
-    input: Any,
-    running_mean: Any = None,
-    running_var: Any = None,
-    weight: Any = None,
-    bias: Any = None,
+    input: Float[Array, "batch channels *size"],
+    running_mean: Float[Array, " channels"] | None = None,
+    running_var: Float[Array, " channels"] | None = None,
+    weight: Float[Array, " channels"] | None = None,
+    bias: Float[Array, " channels"] | None = None,
     use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,

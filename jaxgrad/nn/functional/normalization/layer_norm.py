@@ -9,11 +9,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Inexact, Num
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
-from jaxgrad._core.dtypes import opmath_dtype
+from jaxgrad._core.dtypes import opmath_dtype, wider_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
@@ -23,8 +24,12 @@ from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes
 @castable("layer_norm")
 @operation("NativeLayerNormBackward0")
 def layer_norm(
-    input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Array:
+    input: Float[Array, "*shape"],
+    normalized_shape: Sequence[int],
+    weight: Float[Array, "*normalized"] | None = None,
+    bias: Float[Array, "*normalized"] | None = None,
+    eps: float = 1e-5,
+) -> Float[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.layer_norm`` (the formula is in the module's docstring).
 
     Differs from ``flax.nnx.LayerNorm``: eps is 1e-5 (flax 1e-6), several axes may be normalised at once, and the
@@ -49,7 +54,8 @@ def layer_norm(
 
     Source: Ba et al., 2016; torch/nn/functional.py, ``layer_norm``.
     """
-    input, weight, bias = (None if each is None else jnp.asarray(each) for each in (input, weight, bias))
+    input = jnp.asarray(input)
+    weight, bias = (None if each is None else jnp.asarray(each) for each in (weight, bias))
     shape = _checked_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     check_dtypes(input, "LayerNormKernelImpl", weight, bias)
     x, weight, bias = widen(input, *(_under(each, input.ndim) for each in (weight, bias)))
@@ -59,7 +65,12 @@ def layer_norm(
 
 @diagnosed
 @castable("rms_norm")
-def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Array:
+def rms_norm(
+    input: Inexact[Array, "*shape"],
+    normalized_shape: Sequence[int],
+    weight: Num[Array, "*normalized"] | None = None,
+    eps: float | None = None,
+) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.rms_norm`` (the formula is in the module's docstring).
 
     Differs from ``flax.nnx.RMSNorm``: eps defaults to the distance from 1 to the next number of the dtype in which the
@@ -82,7 +93,7 @@ def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, ep
 
     Source: Zhang and Sennrich, 2019; torch/nn/functional.py, ``rms_norm``.
     """
-    input, weight = (None if each is None else jnp.asarray(each) for each in (input, weight))
+    input, weight = jnp.asarray(input), None if weight is None else jnp.asarray(weight)
     shape = _checked_shape("rms_norm", input, normalized_shape, weight=weight)
     if not jnp.issubdtype(input.dtype, jnp.inexact):
         raise NotImplementedError(f"\"rms_norm\" not implemented for '{torch_name(input.dtype)}'")
@@ -90,7 +101,7 @@ def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, ep
     x, weight_wide = widen(input, _under(weight, input.ndim))
     eps = float(jnp.finfo(opmath_dtype(input.dtype)).eps) if eps is None else eps
     y = x * jax.lax.rsqrt(jnp.mean(x * x, axis=axes, keepdims=True) + eps)
-    out = input.dtype if weight is None else jnp.promote_types(input.dtype, _not_wider(weight.dtype, input.dtype))
+    out = input.dtype if weight is None else wider_dtype(input.dtype, _not_wider(weight.dtype, input.dtype))
     return affine(y, weight_wide, None).astype(out)
 
 

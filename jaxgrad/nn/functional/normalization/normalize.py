@@ -1,8 +1,7 @@
 """Division of vectors by their norms."""
 
-from typing import Any
-
 import jax.numpy as jnp
+from jaxtyping import Inexact, Num
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
@@ -13,8 +12,8 @@ from jaxgrad._core.types import Array
 
 @diagnosed
 def normalize(
-    input: Any, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: None = None
-) -> Array:
+    input: Num[Array, "*shape"], p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: None = None
+) -> Inexact[Array, "*shape"]:
     r"""Mirror of ``torch.nn.functional.normalize``: :math:`y = x / \max(\|x\|_p, \epsilon)`.
 
     The derivative at x = 0 is :math:`1/\epsilon`, as in torch: that of the norm there is 0 (see

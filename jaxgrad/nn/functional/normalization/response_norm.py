@@ -1,17 +1,18 @@
 """Local response normalisation: every value by the squares of its neighbours in the channel axis."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
 
 
 @diagnosed
-def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
+def local_response_norm(
+    input: Float[Array, "batch channels *size"], size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Float[Array, "batch channels *size"]:
     r"""Mirror of ``torch.nn.functional.local_response_norm``.
 
     .. math:: y_c = x_c \Big(k + \frac{\alpha}{n} \sum_{c' = c - \lfloor n/2 \rfloor}^{c + \lfloor (n-1)/2 \rfloor}

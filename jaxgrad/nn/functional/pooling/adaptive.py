@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Num
 
 from jaxgrad._core.arguments import as_integer, wrong_kind
 from jaxgrad._core.castable import castable
@@ -26,7 +27,9 @@ Wanted = int | Sequence[int | None]
 
 
 @diagnosed
-def adaptive_avg_pool1d(input: Array, output_size: int | Sizes) -> Array:
+def adaptive_avg_pool1d(
+    input: Num[Array, "*batch channels length"], output_size: int | Sizes
+) -> Num[Array, "*batch channels length_out"]:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool1d``: means over as many windows as are asked for.
 
     Args:
@@ -48,7 +51,9 @@ def adaptive_avg_pool1d(input: Array, output_size: int | Sizes) -> Array:
 
 
 @diagnosed
-def adaptive_avg_pool2d(input: Array, output_size: Wanted) -> Array:
+def adaptive_avg_pool2d(
+    input: Num[Array, "*batch channels height width"], output_size: Wanted
+) -> Num[Array, "*batch channels height_out width_out"]:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool2d``: (N, C, H, W) -> (N, C, H', W').
 
     Args:
@@ -68,7 +73,9 @@ def adaptive_avg_pool2d(input: Array, output_size: Wanted) -> Array:
 
 @diagnosed
 @castable("adaptive_avg_pool3d")
-def adaptive_avg_pool3d(input: Array, output_size: Wanted) -> Array:
+def adaptive_avg_pool3d(
+    input: Num[Array, "*batch channels depth height width"], output_size: Wanted
+) -> Num[Array, "*batch channels depth_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.adaptive_avg_pool3d``; arguments as :func:`adaptive_avg_pool2d`.
 
     >>> adaptive_avg_pool3d(jnp.ones((1, 3, 4, 4, 4)), 2).shape
@@ -80,7 +87,9 @@ def adaptive_avg_pool3d(input: Array, output_size: Wanted) -> Array:
 
 
 @diagnosed
-def adaptive_max_pool1d(input: Array, output_size: int | Sizes, return_indices: bool = False) -> Any:
+def adaptive_max_pool1d(
+    input: Num[Array, "*batch channels length"], output_size: int | Sizes, return_indices: bool = False
+) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool1d``: maxima over as many windows as are asked for.
 
     Derivative: the whole gradient goes to the first of equal elements, as in torch.
@@ -102,7 +111,9 @@ def adaptive_max_pool1d(input: Array, output_size: int | Sizes, return_indices: 
 
 
 @diagnosed
-def adaptive_max_pool2d(input: Array, output_size: Wanted, return_indices: bool = False) -> Any:
+def adaptive_max_pool2d(
+    input: Num[Array, "*batch channels height width"], output_size: Wanted, return_indices: bool = False
+) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool2d``; arguments as :func:`adaptive_max_pool1d`.
 
     >>> adaptive_max_pool2d(jnp.ones((1, 3, 7, 5)), (2, None)).shape
@@ -115,7 +126,9 @@ def adaptive_max_pool2d(input: Array, output_size: Wanted, return_indices: bool 
 
 @diagnosed
 @castable("adaptive_max_pool3d")
-def adaptive_max_pool3d(input: Array, output_size: Wanted, return_indices: bool = False) -> Any:
+def adaptive_max_pool3d(
+    input: Num[Array, "*batch channels depth height width"], output_size: Wanted, return_indices: bool = False
+) -> Any:
     """Mirror of ``torch.nn.functional.adaptive_max_pool3d``; arguments as :func:`adaptive_max_pool1d`.
 
     >>> adaptive_max_pool3d(jnp.ones((1, 3, 4, 4, 4)), 2).shape

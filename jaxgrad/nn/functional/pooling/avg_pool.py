@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Num
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
@@ -21,13 +22,13 @@ from jaxgrad.nn.functional.windows import count
 
 @diagnosed
 def avg_pool1d(
-    input: Array,
+    input: Num[Array, "*batch channels length"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Array:
+) -> Num[Array, "*batch channels length_out"]:
     r"""Mirror of ``torch.nn.functional.avg_pool1d``: :math:`y_o = \frac 1 k \sum_q x_{s o + q - \mathrm{padding}}`.
 
     Args:
@@ -55,14 +56,14 @@ def avg_pool1d(
 
 @diagnosed
 def avg_pool2d(
-    input: Array,
+    input: Num[Array, "*batch channels height width"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Array:
+) -> Num[Array, "*batch channels height_out width_out"]:
     """Mirror of ``torch.nn.functional.avg_pool2d``; arguments as :func:`avg_pool1d`, one number or two.
 
     Args:
@@ -85,14 +86,14 @@ def avg_pool2d(
 @diagnosed
 @castable("avg_pool3d")
 def avg_pool3d(
-    input: Array,
+    input: Num[Array, "*batch channels depth height width"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Array:
+) -> Num[Array, "*batch channels depth_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.avg_pool3d``; arguments as :func:`avg_pool2d`, one number or three.
 
     >>> avg_pool3d(jnp.ones((1, 4, 4, 4)), (1, 2, 2)).shape

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jaxgrad import random
 from jaxgrad._core.castable import castable
@@ -26,12 +27,12 @@ Ratio = float | Sequence[float]
 @diagnosed
 @castable("fractional_max_pool2d")
 def fractional_max_pool2d(
-    input: Array,
+    input: Float[Array, "*batch channels height width"],
     kernel_size: int | Sizes,
     output_size: int | Sizes | None = None,
     output_ratio: Ratio | None = None,
     return_indices: bool = False,
-    _random_samples: Array | None = None,
+    _random_samples: Float[Array, "samples channels 2"] | None = None,
     *,
     generator: random.Generator | None = None,
 ) -> Any:
@@ -70,12 +71,12 @@ def fractional_max_pool2d(
 @diagnosed
 @castable("fractional_max_pool3d")
 def fractional_max_pool3d(
-    input: Array,
+    input: Float[Array, "*batch channels depth height width"],
     kernel_size: int | Sizes,
     output_size: int | Sizes | None = None,
     output_ratio: Ratio | None = None,
     return_indices: bool = False,
-    _random_samples: Array | None = None,
+    _random_samples: Float[Array, "samples channels 3"] | None = None,
     *,
     generator: random.Generator | None = None,
 ) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.types import Array
@@ -16,12 +17,12 @@ from jaxgrad.nn.functional.sizes import Sizes, integers
 
 @diagnosed
 def lp_pool1d(
-    input: Array,
+    input: Float[Array, "*batch channels length"],
     norm_type: int | float,
     kernel_size: int,
     stride: int | Sizes | None = None,
     ceil_mode: bool = False,
-) -> Array:
+) -> Float[Array, "*batch channels length_out"]:
     r"""Mirror of ``torch.nn.functional.lp_pool1d``: :math:`y_o = (\sum_q x_{s o + q}^p)^{1/p}`.
 
     The sum is taken as torch takes it: the mean times the kernel's size, so that a window that hangs over
@@ -48,12 +49,12 @@ def lp_pool1d(
 
 @diagnosed
 def lp_pool2d(
-    input: Array,
+    input: Float[Array, "*batch channels height width"],
     norm_type: int | float,
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     ceil_mode: bool = False,
-) -> Array:
+) -> Float[Array, "*batch channels height_out width_out"]:
     """Mirror of ``torch.nn.functional.lp_pool2d``; arguments as :func:`lp_pool1d`, one number or two.
 
     >>> lp_pool2d(jnp.ones((1, 2, 2)), 2, 2).tolist()
@@ -66,12 +67,12 @@ def lp_pool2d(
 
 @diagnosed
 def lp_pool3d(
-    input: Array,
+    input: Float[Array, "*batch channels depth height width"],
     norm_type: int | float,
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     ceil_mode: bool = False,
-) -> Array:
+) -> Float[Array, "*batch channels depth_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.lp_pool3d``; arguments as :func:`lp_pool1d`, one number or three.
 
     >>> lp_pool3d(jnp.ones((1, 2, 2, 2)), 1, 2).tolist()

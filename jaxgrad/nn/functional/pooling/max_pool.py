@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Num
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
@@ -22,7 +23,7 @@ from jaxgrad.nn.functional.windows import count
 
 @diagnosed
 def max_pool1d(
-    input: Array,
+    input: Num[Array, "*batch channels length"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
@@ -69,7 +70,7 @@ def max_pool1d(
 
 @diagnosed
 def max_pool2d(
-    input: Array,
+    input: Num[Array, "*batch channels height width"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
@@ -94,7 +95,7 @@ def max_pool2d(
 @diagnosed
 @castable("max_pool3d")
 def max_pool3d(
-    input: Array,
+    input: Num[Array, "*batch channels depth height width"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,

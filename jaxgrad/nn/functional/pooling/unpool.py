@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Integer, Num
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
@@ -18,13 +19,13 @@ from jaxgrad.nn.functional.sizes import Sizes, integers, joined
 @diagnosed
 @castable("max_unpool2d")
 def max_unpool1d(
-    input: Array,
-    indices: Array,
+    input: Num[Array, "*batch channels length"],
+    indices: Integer[Array, "*batch channels length"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
     output_size: Sizes | None = None,
-) -> Array:
+) -> Num[Array, "*batch channels length_out"]:
     """Mirror of ``torch.nn.functional.max_unpool1d``: ``y[indices] = input``, 0 elsewhere.
 
     Derivative: every input has the gradient of its place, also where two were put on one place (the last one stays).
@@ -56,13 +57,13 @@ def max_unpool1d(
 @diagnosed
 @castable("max_unpool2d")
 def max_unpool2d(
-    input: Array,
-    indices: Array,
+    input: Num[Array, "*batch channels height width"],
+    indices: Integer[Array, "*batch channels height width"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
     output_size: Sizes | None = None,
-) -> Array:
+) -> Num[Array, "*batch channels height_out width_out"]:
     """Mirror of ``torch.nn.functional.max_unpool2d``; arguments as :func:`max_unpool1d`, one number or two.
 
     >>> max_unpool2d(jnp.ones((1, 1, 1)), jnp.array([[[3]]]), 2).tolist()
@@ -76,13 +77,13 @@ def max_unpool2d(
 @diagnosed
 @castable("max_unpool3d")
 def max_unpool3d(
-    input: Array,
-    indices: Array,
+    input: Num[Array, "*batch channels depth height width"],
+    indices: Integer[Array, "*batch channels depth height width"],
     kernel_size: int | Sizes,
     stride: int | Sizes | None = None,
     padding: int | Sizes = 0,
     output_size: Sizes | None = None,
-) -> Array:
+) -> Num[Array, "*batch channels depth_out height_out width_out"]:
     """Mirror of ``torch.nn.functional.max_unpool3d``; arguments as :func:`max_unpool1d`, one number or three.
 
     >>> max_unpool3d(jnp.ones((1, 1, 1, 1)), jnp.array([[[[3]]]]), (1, 2, 2)).shape

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgrad._core.caller import users_level
 from jaxgrad._core.diagnosis import diagnosed
@@ -15,7 +16,9 @@ from jaxgrad.nn.functional.vision.grid_sample import warn_of_corners
 
 
 @diagnosed
-def affine_grid(theta: Array, size: Sequence[int], align_corners: bool | None = None) -> Array:
+def affine_grid(
+    theta: Float[Array, "batch rows columns"], size: Sequence[int], align_corners: bool | None = None
+) -> Float[Array, "batch *size rows"]:
     r"""Mirror of ``torch.nn.functional.affine_grid``: :math:`\theta \, (x, y, 1)^T` at all places (x, y).
 
     Args:

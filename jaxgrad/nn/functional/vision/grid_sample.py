@@ -11,6 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
@@ -27,12 +28,12 @@ PADDINGS = ("zeros", "border", "reflection")
 @diagnosed
 @castable("grid_sampler")
 def grid_sample(
-    input: Array,
-    grid: Array,
+    input: Float[Array, "batch channels *size_in"],
+    grid: Float[Array, "batch *size_out axes"],
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
-) -> Array:
+) -> Float[Array, "batch channels *size_out"]:
     r"""Mirror of ``torch.nn.functional.grid_sample``.
 
     Derivatives by the grid are those of the interpolation, 0 where a place lies at or beyond a clipped border; in

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Num
 
 from jaxgrad._core.arguments import as_number
 from jaxgrad._core.caller import users_level
@@ -29,14 +30,14 @@ Factors = tuple[float, ...]
 
 @diagnosed
 def interpolate(
-    input: Array,
+    input: Num[Array, "batch channels *size_in"],
     size: int | Sizes | None = None,
     scale_factor: float | Factors | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-) -> Array:
+) -> Num[Array, "batch channels *size_out"]:
     r"""Mirror of ``torch.nn.functional.interpolate``.
 
     Differs from ``jax.image.resize``: torch's modes, and places that follow ``scale_factor`` itself rather than the
@@ -95,12 +96,12 @@ def interpolate(
 
 @diagnosed
 def upsample(
-    input: Array,
+    input: Num[Array, "batch channels *size_in"],
     size: int | Sizes | None = None,
     scale_factor: float | Factors | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-) -> Array:
+) -> Num[Array, "batch channels *size_out"]:
     """Mirror of ``torch.nn.functional.upsample``, which warns that it is :func:`interpolate`.
 
     >>> import warnings
@@ -120,8 +121,10 @@ def upsample(
 
 @diagnosed
 def upsample_nearest(
-    input: Array, size: int | Sizes | None = None, scale_factor: float | Factors | None = None
-) -> Array:
+    input: Num[Array, "batch channels *size_in"],
+    size: int | Sizes | None = None,
+    scale_factor: float | Factors | None = None,
+) -> Num[Array, "batch channels *size_out"]:
     """Mirror of ``torch.nn.functional.upsample_nearest``, which warns that it is ``interpolate(mode='nearest')``.
 
     Args:
@@ -149,8 +152,10 @@ def upsample_nearest(
 
 @diagnosed
 def upsample_bilinear(
-    input: Array, size: int | Sizes | None = None, scale_factor: float | Factors | None = None
-) -> Array:
+    input: Num[Array, "batch channels *size_in"],
+    size: int | Sizes | None = None,
+    scale_factor: float | Factors | None = None,
+) -> Num[Array, "batch channels *size_out"]:
     """Mirror of ``torch.nn.functional.upsample_bilinear``: bilinear with ``align_corners=True``, and a warning.
 
     Args:

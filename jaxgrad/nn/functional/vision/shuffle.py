@@ -1,6 +1,7 @@
 """Channels turned into pixels and back, and channels dealt out to groups."""
 
 import jax.numpy as jnp
+from jaxtyping import Shaped
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.errors import explain
@@ -9,7 +10,9 @@ from jaxgrad._core.types import Array
 
 
 @operation("PixelShuffleBackward0")
-def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
+def pixel_shuffle(
+    input: Shaped[Array, "*batch channels height width"], upscale_factor: int
+) -> Shaped[Array, "*batch channels_out height_out width_out"]:
     r"""Mirror of ``torch.nn.functional.pixel_shuffle``: (\*, C r^2, H, W) -> (\*, C, H r, W r).
 
     Args:
@@ -47,7 +50,9 @@ def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
 
 
 @operation("PixelUnshuffleBackward0")
-def pixel_unshuffle(input: Array, downscale_factor: int) -> Array:
+def pixel_unshuffle(
+    input: Shaped[Array, "*batch channels height width"], downscale_factor: int
+) -> Shaped[Array, "*batch channels_out height_out width_out"]:
     r"""Mirror of ``torch.nn.functional.pixel_unshuffle``: (\*, C, H r, W r) -> (\*, C r^2, H, W).
 
     Args:
@@ -82,7 +87,7 @@ def pixel_unshuffle(input: Array, downscale_factor: int) -> Array:
 
 
 @operation("ChannelShuffleBackward0")
-def channel_shuffle(input: Array, groups: int) -> Array:
+def channel_shuffle(input: Shaped[Array, "batch channels *size"], groups: int) -> Shaped[Array, "batch channels *size"]:
     r"""Mirror of ``torch.nn.functional.channel_shuffle``: channel j of group i goes to place j g + i.
 
     Args:
@@ -104,7 +109,9 @@ def channel_shuffle(input: Array, groups: int) -> Array:
 
 
 @operation("NativeChannelShuffleBackward0")
-def native_channel_shuffle(input: Array, groups: int) -> Array:
+def native_channel_shuffle(
+    input: Shaped[Array, "batch channels *size"], groups: int
+) -> Shaped[Array, "batch channels *size"]:
     """Mirror of ``torch.nn.functional.native_channel_shuffle``: the same as :func:`channel_shuffle`.
 
     >>> native_channel_shuffle(jnp.arange(4).reshape(1, 4, 1), 2).ravel().tolist()
