@@ -240,7 +240,7 @@ def test_a_hook_on_what_requires_no_grad(call):
         lambda p: jnp.ones(2),
         lambda p: detach(p["w"] * 2),
         lambda p: no_grad(lambda: p["w"] * 2)(),
-        lambda p: jnp.floor(p["w"]).astype(jnp.int32) * jnp.float32(1),
+        lambda p: jnp.floor(p["w"]).astype(jnp.int32).astype(jnp.float32),
     ):
         wrong = lambda p, of=of: (p["w"] * register_hook(of(p), hook)).sum()  # noqa: E731
         assert sentence(partial(call, wrong, p)) == expected
