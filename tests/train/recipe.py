@@ -15,7 +15,6 @@ if __name__ == "__main__":
     os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
 
@@ -36,10 +35,10 @@ class InTorch:
     stands where the others' do; the mean of the gradients; the buffers of the first.
     """
 
-    def __init__(self, build, criterion, examples, seed, replicas=1):
+    def __init__(self, build, criterion, examples, seed, replicas=1, dtype="float64"):
         self.replicas = replicas
         torch.manual_seed(seed)
-        self.model, self.criterion = build(torch_library()).double(), criterion(torch.nn.functional)
+        self.model, self.criterion = build(torch_library()).to(getattr(torch, dtype)), criterion(torch.nn.functional)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
@@ -94,10 +93,10 @@ class InTorch:
 class InJax:
     """The same as one compiled step, on as many devices as there are replicas."""
 
-    def __init__(self, build, criterion, examples, seed, replicas=1):
+    def __init__(self, build, criterion, examples, seed, replicas=1, dtype="float64"):
         library = jaxgrad_library(seed)
         model = build(library)
-        params, buffers = (func.cast(each, jnp.float64) for each in func.extract(model))
+        params, buffers = (func.cast(each, dtype) for each in func.extract(model))
         self.names = list(params)
         groups = [
             {"params": lambda name, leaf: leaf.ndim > 1, "weight_decay": 0.1},
