@@ -109,12 +109,19 @@ def measure(rows, width, rounds, cores):
         each["predicted"] = predicted(found[0]["data"], size, each["devices"], latency, bandwidth, max(cores, 256))
     return {
         "device": devices[0].device_kind,
+        "shared cores": None if cores == sys.maxsize else cores,
         "rows of a device": rows,
         "bytes of the gradients": size,
         "latency": latency,
         "bandwidth": bandwidth,
         "steps": [*found, *more],
     }
+
+
+_VIRTUAL = """\
+These devices are virtual and share {cores} cores, all of which one device takes already: beyond it a step is predicted
+to take N / {cores} times as long, and takes longer still. The rows without a measurement are for devices of their own,
+joined by hops as slow as these."""
 
 
 def table(result):
@@ -132,6 +139,8 @@ def table(result):
     for each in result["steps"]:
         cells = (shown(each.get(name)) for name in ("data", "fsdp", "predicted"))
         lines.append(f"| {each['devices']} | {' | '.join(cells)} |")
+    if result["shared cores"]:
+        lines += ["", _VIRTUAL.format(cores=result["shared cores"])]
     return "\n".join(lines)
 
 

@@ -1,18 +1,20 @@
 """Watching the modules of a run from outside: what each of them returned.
 
 Whoever wants to know opens a ``Tap`` around the call; ``func.functional_call`` shows it the copy that runs. Nothing is
-watched elsewhere, and a module computes the same whether it is watched or not.
+watched elsewhere, and a module computes the same whether it is watched or not. What comes after it may be given other
+values instead of those that it returned.
 """
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxgrad._core.call import level
 from jaxgrad._core.listing import named_modules
@@ -27,6 +29,8 @@ class Tap:
     Attributes:
         outputs: path -> what the module returned; the whole model's path is "", the second call of ``fc`` is ``fc@1``.
         only: the paths to note, or None for all.
+        instead: name, as of ``arrays_of``, -> the array that goes on in place of the one that was returned; the
+            derivative goes to what was returned.
 
     >>> with watching() as tap:
     ...     pass
@@ -34,9 +38,9 @@ class Tap:
     {}
     """
 
-    def __init__(self, only: frozenset[str] | None = None):
+    def __init__(self, only: frozenset[str] | None = None, instead: Mapping[str, Any] | None = None):
         self.outputs: dict[str, Any] = {}
-        self.only = only
+        self.only, self.instead = only, instead or {}
         self._level = level()
         self._paths: dict[int, tuple[Any, str]] = {}
         self._calls: Counter[str] = Counter()
@@ -61,16 +65,27 @@ class Tap:
             self._running.pop()
         path = known[1]
         # inside a transformation that the model itself applies there is no value to hand out
-        if (self.only is None or path in self.only) and level() == self._level:
-            self.outputs[f"{path}@{self._calls[path]}" if self._calls[path] else path] = output
+        if level() == self._level:
+            called = f"{path}@{self._calls[path]}" if self._calls[path] else path
+            if self.only is None or path in self.only:
+                self.outputs[called] = output
+            output = self._exchanged(called, output)
         self._calls[path] += 1
         return output
 
+    def _exchanged(self, called: str, output: Any) -> Any:
+        given = [self.instead.get(name) for name in arrays_of({called: output})] if self.instead else []
+        if not any(each is not None for each in given):
+            return output
+        leaves, form = jax.tree.flatten(output)
+        rest = iter(given)
+        return jax.tree.unflatten(form, [_given(x, next(rest)) if hasattr(x, "dtype") else x for x in leaves])
+
 
 @contextmanager
-def watching(only: frozenset[str] | None = None) -> Iterator[Tap]:
+def watching(only: frozenset[str] | None = None, instead: Mapping[str, Any] | None = None) -> Iterator[Tap]:
     """A tap for the calls of models made in this block."""
-    tap = Tap(only)
+    tap = Tap(only, instead)
     token = _open.set(tap)
     try:
         yield tap
@@ -99,6 +114,14 @@ def arrays_of(outputs: dict[str, Any]) -> dict[str, Any]:
         name = (head or "model") + at + call
         named |= {name if len(arrays) == 1 else f"{name}#{i}": array for i, array in enumerate(arrays)}
     return named
+
+
+def _given(value: Any, given: Any) -> Any:
+    """The given number, whose derivative is that of the value; a value of another shape, or no real number, stays."""
+    if given is None or given.shape != value.shape or not jnp.issubdtype(value.dtype, jnp.inexact):
+        return value
+    nothing = jnp.where(jnp.isfinite(value), value - jax.lax.stop_gradient(value), 0)
+    return given.astype(value.dtype) + nothing
 
 
 def _watched(cls: type) -> type:

@@ -30,8 +30,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="FILE[:FUNCTION]", help="a Python file, and which of its functions")
     parser.add_argument(
         "--mode",
-        choices=("free", "single"),
-        help="free: both run on by themselves (the default); single: each step from the reference's values",
+        choices=("free", "single", "module"),
+        help="free: both run on by themselves (the default); single: each step from the reference's values; "
+        "module: each module too",
     )
     parser.add_argument("--steps", type=_output.positive_count, metavar="N", help="the first N batches alone")
     parser.add_argument(

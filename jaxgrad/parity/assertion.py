@@ -26,7 +26,7 @@ def assert_parity(
     Args:
         reference, candidate: of ``parity.from_torch`` and ``parity.from_jax``.
         batches: a few; each is a step.
-        mode: "free" or "single", see ``parity.compare``.
+        mode: "free", "single" or "module", see ``parity.compare``.
         bounds: the largest distances that are no divergence.
         float64: whether to run both sides in float64 too.
         save: where to write the report as JSON if it fails, for a continuous integration to keep.

@@ -34,7 +34,9 @@ def compare(
         candidate: of ``from_jax`` (or any side).
         batches: what ``reference`` and ``candidate`` take, arrays of numpy, torch or JAX; gone through once.
         mode: "free": both run on by themselves, and what differs once goes on to differ. "single": every step of the
-            candidate starts from the reference's values, so that errors do not add up.
+            candidate starts from the reference's values, so that errors do not add up. "module": every module of the
+            candidate, too, takes what the reference's modules returned, so that each one is judged alone and several
+            wrong ones are told apart (the phase ``forward`` of ``report.distances``); for steps of ours with modules.
         bounds: the largest distances that are no divergence.
         float64: whether to run both sides in float64 too.
         explain_it: whether to look for the cause of a divergence.
@@ -44,6 +46,7 @@ def compare(
 
     Raises:
         ValueError: another mode, or no batches.
+        TypeError: "module" with a candidate whose modules cannot be reached.
 
     >>> import jax.numpy as jnp
     >>> import numpy as np
@@ -60,11 +63,13 @@ def compare(
     >>> parity.compare(reference, candidate, [(np.ones((4, 2)), np.ones((4, 1)))] * 3).ok
     True
     """
-    if mode not in ("free", "single"):
-        raise ValueError(explain(f"{mode!r} is not a mode", expected='"free" or "single"'))
+    if mode not in ("free", "single", "module"):
+        raise ValueError(explain(f"{mode!r} is not a mode", expected='"free", "single" or "module"'))
+    if mode == "module":
+        candidate = _by_module(candidate)
     made = bounds or Bounds()
     reference = reference.watching(module_inputs=explain_it) if hasattr(reference, "watching") else reference
-    one = Observer(reference, made.members, float64=float64, afresh=mode == "single")
+    one = Observer(reference, made.members, float64=float64, afresh=mode != "free")
     other = Observer(candidate, float64=float64)
     starts, metas = (one.run.initial(), other.run.initial()), (one.run.meta, other.run.meta)
     again = getattr(reference, "again", None)
@@ -81,9 +86,23 @@ def compare(
     return verdict.report({"reference": one.why_not, "candidate": other.why_not}, explain_it=explain_it)
 
 
+def _by_module(candidate: Any) -> Any:
+    if not hasattr(candidate, "by_module"):
+        raise TypeError(
+            explain(
+                "the modules of this side cannot be reached",
+                got=type(candidate).__name__,
+                expected="a side of from_jax with a step of train.make_train_step",
+                remedy='mode="single"',
+            )
+        )
+    return candidate.by_module()
+
+
 def _step(one: Observer, other: Observer, verdict: Verdict, batch: Any) -> tuple[Observation, Observation]:
     made = verdict.reference(one.step(batch))
-    return made, verdict.named(other.alone(batch), made)
+    instead = made if verdict.mode == "module" else None
+    return made, verdict.named(other.alone(batch, instead), made)
 
 
 def _single_step(

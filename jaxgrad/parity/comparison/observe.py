@@ -68,8 +68,10 @@ class Observer:
             return _observed(own, doubles)
         return self._with_members(own, doubles, batch)
 
-    def alone(self, batch: Any) -> Observation:
-        """One step of a side that is only to be judged."""
+    def alone(self, batch: Any, instead: Observation | None = None) -> Observation:
+        """One step of a side that is only to be judged; its modules take what those of ``instead`` returned."""
+        if instead is not None:
+            self._give(instead)
         doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
         return Observation(self.run.step(batch), doubles)
 
@@ -96,6 +98,13 @@ class Observer:
                 run.set_settings(settings)
                 run.restore(values, perturbed=seed)
         return self._with_members(observation.own, observation.doubles, batch)
+
+    def _give(self, outputs: Observation) -> None:
+        run: Any = self.run
+        run.instead = dict(outputs.own["forward"])
+        if self.doubles is not None:
+            doubles: Any = self.doubles
+            doubles.instead = dict((outputs.doubles or outputs.own)["forward"])
 
     def _own(self, values: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
         if self.naming is None or getattr(self._side, "set_state", None) is not None:

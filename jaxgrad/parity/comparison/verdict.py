@@ -34,7 +34,7 @@ class Verdict:
         starts: what there is before step 0: the reference's, and the candidate's under its own names.
         metas: of both, which may grow while the runs go on.
         names: what the user said of the candidate's names.
-        mode: "free" or "single".
+        mode: of ``compare``.
         bounds: the largest distances that are no divergence.
         narrow: what the candidate's float64 run computes in less; asked only where it matters.
         again: ``(recording, step, float64=)`` makes a step of the reference again with something changed.
@@ -179,7 +179,7 @@ class Verdict:
         """The cause in float64, or in the run as it is: what is lost by rounding shows only there."""
         sides = self._window.recordings(doubles, (meta["reference"], meta["candidate"]))
         again = None if self._again is None else self._again(sides[0], first.step, float64=doubles)
-        return causes.explain(causes.Context(*sides, first, single=self.mode == "single", again=again))
+        return causes.explain(causes.Context(*sides, first, single=self.mode != "free", again=again))
 
 
 def as_params(phases: Mapping[str, Any]) -> dict[str, Any]:

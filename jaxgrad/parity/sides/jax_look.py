@@ -1,5 +1,6 @@
 """What happens inside a train step of ours: the same parts, put together so that nothing is thrown away."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,15 +34,20 @@ class Look:
         self.order: list[str] = []
         self._jitted = jax.jit(self._look)
 
-    def __call__(self, state: TrainState, batch: Any) -> tuple[dict[str, Any], TrainState | None]:
-        """What happens in the step from this state, and the state after it if that was asked for."""
-        seen, after = self._jitted(state, batch)
+    def __call__(
+        self, state: TrainState, batch: Any, instead: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], TrainState | None]:
+        """What happens in the step from this state, and the state after it if that was asked for.
+
+        ``instead`` of what a module returned, the array of its name in ``forward`` goes on.
+        """
+        seen, after = self._jitted(state, batch, dict(instead or {}))
         return jax.device_get(seen), after
 
-    def _look(self, state: TrainState, batch: Any) -> tuple[dict[str, Any], TrainState | None]:
+    def _look(self, state: TrainState, batch: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], TrainState | None]:
         parts, update = self.parts, self.parts.update
         loss = _Watched(**vars(parts.loss), look=self)
-        held = state.params, batch, state.buffers, state.generator
+        held = state.params, (batch, instead), state.buffers, state.generator
         if parts.accumulate == 1:
             computed = gradient(loss, *held, update.scale(state))
         else:
@@ -67,10 +73,12 @@ class _Watched(Loss):
 
     look: Look
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, params: Any, batch: Any, **kwargs: Any) -> Any:
         only = self.look.only
-        with watching(None if only is None else frozenset("" if name == "model" else name for name in only)) as tap:
-            loss, aux = super().__call__(*args, **kwargs)
+        paths = None if only is None else frozenset("" if name == "model" else name for name in only)
+        batch, instead = batch
+        with watching(paths, instead) as tap:
+            loss, aux = super().__call__(params, batch, **kwargs)
         forward: Any = arrays_of(tap.outputs)
         self.look.order = list(forward)
         return loss, replace(aux, metrics={**(aux.metrics or {}), _FORWARD: forward})

@@ -38,6 +38,7 @@ class JaxStep:
     state: TrainState = field(repr=False)
     names: Any = None
     only: frozenset[str] | None = None
+    each_module: bool = False
     _looks: dict[Any, Look] = field(default_factory=dict, repr=False, compare=False)
 
     def look(self, *, whole: bool) -> Look:
@@ -60,18 +61,26 @@ class JaxStep:
         """The same, looking at some modules only; what goes into modules is not noted."""
         return replace(self, only=self.only if only is None else only)
 
+    def by_module(self) -> "JaxStep":
+        """The same, whose modules may be given what the modules before them should have returned."""
+        return replace(self, each_module=True)
+
 
 class JaxRun:
     """One run of a ``JaxStep``.
 
     The parameters, buffers, optimizer state, stream and loss are those of the compiled step itself; gradients, clipped
     gradients and module outputs come from a second program, which is made of the same parts. In float64, where it is
-    the parts that are judged, the second program is all there is.
+    the parts that are judged, and module by module, the second program is all there is.
+
+    Attributes:
+        instead: what goes on in the next step in place of what the modules of these names return.
     """
 
     def __init__(self, side: JaxStep, *, float64: bool = False):
         self.train_step, self.float64 = side.train_step, float64
-        self._look = side.look(whole=float64)
+        self._look = side.look(whole=float64 or side.each_module)
+        self.instead: Tensors = {}
         self.parts = parts = self._look.parts
         with self._precision():
             state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), side.state)
@@ -100,7 +109,7 @@ class JaxRun:
             batch = as_arrays(batch, np.float64 if self.float64 else self.dtype)
             self._batch = batch
             lr = lr_of(self.state.opt_state)
-            seen, after = self._look(self.state, batch)
+            seen, after = self._look(self.state, batch, self.instead)
             if after is None:
                 after, metrics = self.train_step(self.state, batch)
                 seen["loss"] = {"loss": np.array(metrics["loss"])}
