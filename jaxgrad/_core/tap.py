@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from types import CodeType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.call import level
+from jaxgrad._core.caller import users_line
 from jaxgrad._core.listing import named_modules
 
 _open: ContextVar["Tap | None"] = ContextVar("tap", default=None)
@@ -31,6 +33,8 @@ class Tap:
         only: the paths to note, or None for all.
         instead: name, as of ``arrays_of``, -> the array that goes on in place of the one that was returned; the
             derivative goes to what was returned.
+        within: the running function from which the model is called, if the lines are asked for that call its modules.
+        lines: path -> the line of the user's that called the module first.
 
     >>> with watching() as tap:
     ...     pass
@@ -38,9 +42,15 @@ class Tap:
     {}
     """
 
-    def __init__(self, only: frozenset[str] | None = None, instead: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        only: frozenset[str] | None = None,
+        instead: Mapping[str, Any] | None = None,
+        within: CodeType | None = None,
+    ):
         self.outputs: dict[str, Any] = {}
-        self.only, self.instead = only, instead or {}
+        self.lines: dict[str, str] = {}
+        self.only, self.instead, self._within = only, instead or {}, within
         self._level = level()
         self._paths: dict[int, tuple[Any, str]] = {}
         self._calls: Counter[str] = Counter()
@@ -59,6 +69,8 @@ class Tap:
         if known is None or id(module) in self._running[-1:]:  # super().__call__ is the same call
             return run()
         self._running.append(id(module))
+        if self._within is not None and known[1] not in self.lines:
+            self.lines[known[1]] = users_line(self._within)
         try:
             output = run()
         finally:
@@ -83,9 +95,11 @@ class Tap:
 
 
 @contextmanager
-def watching(only: frozenset[str] | None = None, instead: Mapping[str, Any] | None = None) -> Iterator[Tap]:
+def watching(
+    only: frozenset[str] | None = None, instead: Mapping[str, Any] | None = None, within: CodeType | None = None
+) -> Iterator[Tap]:
     """A tap for the calls of models made in this block."""
-    tap = Tap(only, instead)
+    tap = Tap(only, instead, within)
     token = _open.set(tap)
     try:
         yield tap

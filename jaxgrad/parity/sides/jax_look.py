@@ -9,6 +9,7 @@ import jax
 from jaxgrad._core.tap import arrays_of, watching
 from jaxgrad.amp import GradScaler
 from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
+from jaxgrad.parity.record.model import module_name
 from jaxgrad.train.gradient import accumulated, gradient
 from jaxgrad.train.loss import Loss
 from jaxgrad.train.parts import Parts
@@ -27,11 +28,13 @@ class Look:
 
     Attributes:
         order: the names in ``forward`` in the order in which the modules finished, which a compiled program sorts.
+        lines: module -> the line that called it, where a user wrote one.
     """
 
     def __init__(self, parts: Parts, only: frozenset[str] | None, *, whole: bool = False):
         self.parts, self.only, self.whole = parts, only, whole
         self.order: list[str] = []
+        self.lines: dict[str, str] = {}
         self._jitted = jax.jit(self._look)
 
     def __call__(
@@ -77,8 +80,9 @@ class _Watched(Loss):
         only = self.look.only
         paths = None if only is None else frozenset("" if name == "model" else name for name in only)
         batch, instead = batch
-        with watching(paths, instead) as tap:
+        with watching(paths, instead, within=_Watched.__call__.__code__) as tap:
             loss, aux = super().__call__(params, batch, **kwargs)
+        self.look.lines = {module_name(path): line for path, line in tap.lines.items() if line}
         forward: Any = arrays_of(tap.outputs)
         self.look.order = list(forward)
         return loss, replace(aux, metrics={**(aux.metrics or {}), _FORWARD: forward})

@@ -128,6 +128,7 @@ class JaxRun:
             found = phases[phase]
             phases[phase] = {name: found[name] for name in ("total_norm", *order) if name in found}
         phases["forward"] = {name: seen["forward"][name] for name in self._look.order}
+        self.meta["source"] = self._look.lines
         record = StepRecord(self._step, {name: value for name, value in phases.items() if value})
         self._step += 1
         return record

@@ -14,6 +14,7 @@ from jaxgrad.parity.catalog.models import jaxgrad_library, torch_library
 from tests.parity.faults.models import MODELS
 
 torch = pytest.importorskip("torch", reason="the reference is not installed")
+F_torch = torch.nn.functional
 
 
 def pair(small, seed, build=None, accumulate=1):
@@ -92,6 +93,38 @@ def test_what_goes_on_is_what_was_given_and_the_derivative_stays():
     assert value.tolist() == given.tolist() and own.tolist() == jnp.tanh(x).tolist()
     (grad,) = back((jnp.ones(3), jnp.zeros(3)))
     assert grad.tolist() == jax.grad(lambda x: func.functional_call(layers, {}, x).sum())(x).tolist()
+
+
+def test_the_lines_of_both_sides_stand_side_by_side():
+    class Theirs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.act = torch.nn.Linear(3, 4), torch.nn.GELU()
+
+        def forward(self, x):
+            return self.act(self.fc(x))  # theirs
+
+    class Ours(nn.Module):
+        def __init__(self, rngs):
+            self.fc, self.act = nn.Linear(3, 4, rngs=rngs), nn.GELU(approximate="tanh")
+
+        def forward(self, x):
+            return self.act(self.fc(x))  # ours
+
+    torch.manual_seed(0)
+    theirs, ours = Theirs(), Ours(nn.Rngs(jaxgrad_library(0).rngs["rngs"].generator))
+    reference = parity.from_torch(theirs, F_torch.mse_loss, torch.optim.SGD(theirs.parameters(), lr=0.1))
+    tx, (params, _) = optim.SGD(0.1), func.extract(ours)
+    step = train.make_train_step(train.supervised(ours, F.mse_loss), tx)
+    candidate = parity.from_jax(step, train.init_state(params, tx))
+    first = parity.compare(reference, candidate, [(np.ones((2, 3)), np.zeros((2, 4)))]).first
+    assert (first.phase, first.tensor) == ("forward", "act")
+    sources = first.reference_source, first.candidate_source
+    assert [each.split(" ", 1)[1] for each in sources] == [
+        "return self.act(self.fc(x))  # theirs",
+        "return self.act(self.fc(x))  # ours",
+    ]
+    assert all(each.startswith("test_by_module.py:") for each in sources)
 
 
 def test_a_candidate_without_modules_is_refused():
