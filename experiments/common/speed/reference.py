@@ -1,5 +1,6 @@
 """Torch's step: eager with one thread and with all of them, and compiled."""
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ def candidates(workload: Workload, seed: int, steps: int, compiled: bool) -> dic
     """What is timed, on the device that JAX uses; ``compiled`` asks for ``torch.compile`` too."""
     import torch
 
+    logging.getLogger("torch._dynamo").setLevel(logging.ERROR)  # which tells of the optimizer's marks for the profiler
     device = torch_device()
     on_gpu = device == "cuda"
     x, y = (torch.from_numpy(each).to(device) for each in workload.batches(np.random.default_rng(seed), steps))
