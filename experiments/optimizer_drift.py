@@ -15,7 +15,7 @@ and not judged. What is judged is the optimizer alone: the same gradients, those
 
 Not here: LBFGS, which evaluates the loss as often as it likes, and SparseAdam, whose gradients are sparse.
 
-    python -m experiments run optimizer_drift        # about 3 min with torch
+    python -m experiments run optimizer_drift        # about 2 min with torch
     expected: on given gradients every optimizer within 3x torch's rounding; optax's Adam 1e-2 off after ten steps
 """
 
@@ -316,7 +316,7 @@ def answer(results: Any) -> str:
 EXPERIMENT = Experiment(
     name="optimizer_drift",
     number=18,
-    seconds=180,
+    seconds=100,
     question="How far does a float32 run drift from the exact trajectory, with torch, with optax, and with ours?",
     ours=ours,
     reference=lambda settings, dtype: together(settings)[1 if dtype == "float32" else 2],
