@@ -119,21 +119,21 @@ class InJax:
 
     def run(self, steps, checkpoints=None):
         """What is seen after every step; goes on from the last checkpoint, if there is one."""
-        taken, position = 0, None
+        self.taken, position = 0, None
         if checkpoints is not None and (found := checkpoints.restore(like=self.state)) is not None:
-            taken, self.state, position = found.step, found.state, found.position
-        while taken < steps:
+            self.taken, self.state, position = found.step, found.state, found.position
+        while self.taken < steps:
             if position is None:
                 batches, self.state = self.loader.epoch(self.state)
             else:
                 batches, position = self.loader.resume(position), None
             for batch in stacked(batches):
                 self.state, metrics = self.step(self.state, batch)
-                taken += 1
+                self.taken += 1
                 yield {"loss": float(metrics["loss"]), "norm": float(metrics["grad_norm"]), **self.seen()}
                 if checkpoints is not None:  # after the caller has kept what was seen: a kill may come between
-                    checkpoints.save(taken, self.state, position=batches.state())
-                if taken == steps:
+                    checkpoints.save(self.taken, self.state, position=batches.state())
+                if self.taken == steps:
                     break
         assert self.step._cache_size() <= 2  # one program; after an epoch's draw the stream is numpy's arrays
 
@@ -206,12 +206,14 @@ def main(name, steps, folder):
     build, criterion, examples = RECIPES[name]
     ours = InJax(build, criterion, examples(8), 0, replicas=8)
     with train.Checkpoints(folder / "checkpoints", every=2) as checkpoints:
-        first = (checkpoints.steps() or [0])[-1] + 1
-        for i, seen in enumerate(ours.run(steps, checkpoints), first):
-            path = folder / f"step-{i}.npz"
+        for seen in ours.run(steps, checkpoints):
+            path = (
+                folder / f"step-{ours.taken}.npz"
+            )  # not what is listed: a checkpoint that a kill cut off is passed over
             if path.exists():
                 with np.load(path) as found:
-                    assert all(np.asarray(value).tobytes() == found[key].tobytes() for key, value in seen.items()), i
+                    other = [key for key, value in seen.items() if np.asarray(value).tobytes() != found[key].tobytes()]
+                assert not other, (ours.taken, other)
                 continue
             np.savez(folder / "unfinished.npz", **seen)
             os.replace(folder / "unfinished.npz", path)
