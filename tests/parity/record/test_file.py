@@ -135,5 +135,5 @@ def test_nothing_to_compare_is_said():
         parity.compare_records(empty, empty)
     with pytest.raises(ValueError, match="nothing to compare"):
         parity.compare(side(0.5), side(0.5), [])
-    with pytest.raises(ValueError, match='"free" or "single"'):
+    with pytest.raises(ValueError, match='"free", "single" or "module"'):
         parity.compare(side(0.5), side(0.5), BATCHES, mode="both")
