@@ -38,10 +38,20 @@ def users_line(within: CodeType) -> str:
     while frame is not None and frame.f_code is not within:
         path = frame.f_code.co_filename
         if not path.startswith(_libraries()) and (not path.startswith(_PYTHON) or "site-packages" in path):
-            line = linecache.getline(path, frame.f_lineno).strip()
-            return f"{os.path.basename(path)}:{frame.f_lineno} {line}".rstrip()
+            return line_of(frame)
         frame = frame.f_back
     return ""
+
+
+def line_of(frame: FrameType) -> str:
+    """``file.py:12 the line`` at which a call stands.
+
+    >>> line_of(sys._getframe()).split()[0].split(":")[0].startswith("<doctest")
+    True
+    """
+    path = frame.f_code.co_filename
+    line = linecache.getline(path, frame.f_lineno).strip()
+    return f"{os.path.basename(path)}:{frame.f_lineno} {line}".rstrip()
 
 
 @functools.cache

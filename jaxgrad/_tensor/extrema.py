@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of, drop_axis
+from jaxgrad._tensor.axes import drop_axis
 from jaxgrad._tensor.promotion import promote
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.places import along, check_dtype, check_range, check_rank, whole
 
 

@@ -10,8 +10,8 @@ from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import c_name, torch_name
 from jaxgrad._core.errors import is_traced
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.places import Places, check_dtype, check_range, check_same_dtype, whole
 from jaxgrad._tensor.reduce_at import check_reduce, reduce_at
 from jaxgrad._tensor.scatter import put

@@ -7,8 +7,8 @@ from jaxtyping import Inexact
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.extrema import amax, amin
 from jaxgrad._tensor.norms import vector_norm
 

@@ -11,8 +11,8 @@ from jaxgrad._core import norms
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.promotion import promote
 
 

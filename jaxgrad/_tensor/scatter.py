@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.places import Places, along, check_dtype, check_range, check_rank, check_same_dtype
 from jaxgrad._tensor.reduce_at import check_reduce, reduce_at
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.operations import operation
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
-from jaxgrad._tensor.axes import axis_of
 from jaxgrad._tensor.promotion import as_float
 
 

@@ -13,11 +13,7 @@ from jaxgrad.nn.utils import parametrizations, parametrize
 
 torch = pytest.importorskip("torch", reason="the reference is not installed")
 
-LAYERS = {
-    "linear": ("Linear", (5, 4), (3, 5)),
-    "conv": ("Conv2d", (2, 4, 3), (1, 2, 5, 5)),
-    "transposed": ("ConvTranspose1d", (3, 2, 2), (2, 3, 4)),
-}
+from tests.nn.normed import LAYERS, close, trained  # noqa: E402 -- after the skip
 
 
 @pytest.fixture(autouse=True)
@@ -43,53 +39,14 @@ def pair(layer, norm, seed=3, **kwargs):
     return ours, theirs, torch.randn(shape, dtype=torch.float64)
 
 
-def close(ours, theirs):
-    theirs = theirs.detach().numpy()
-    assert ours.shape == theirs.shape
-    np.testing.assert_allclose(np.asarray(ours), theirs, rtol=1e-10, atol=1e-12)
-
-
 def compare(ours, theirs, x, calls=3):
-    """Three training calls with gradients, then one of evaluation."""
-    params, buffers = func.extract(ours)
-    assert list(params) == [name for name, _ in theirs.named_parameters()]
-    assert list(ours.state_dict()) == list(theirs.state_dict())
-    assert repr(ours) == repr(theirs)
+    """Training, and what is left when the norm is taken away."""
     assert [name for name, _ in ours.named_modules()] == [name for name, _ in theirs.named_modules()]
+    plain = parametrize.remove_parametrizations(trained(ours, theirs, x, calls), "weight")
+    torch.nn.utils.parametrize.remove_parametrizations(theirs, "weight")
+    assert list(plain.state_dict()) == list(theirs.state_dict())
+    assert repr(plain) == repr(theirs)
     for name, value in theirs.state_dict().items():
-        close(ours.state_dict()[name], value)
-
-    @jax.jit
-    def step(params, buffers, x):
-        def loss(params):
-            y, aux = func.functional_call(ours, (params, buffers), x, training=True, has_aux=True)
-            return jnp.sum(jnp.sin(y)), (y, aux.buffers)
-
-        return jax.grad(loss, has_aux=True)(params)
-
-    for _ in range(calls):
-        theirs.zero_grad()
-        expected = theirs(x)
-        expected.sin().sum().backward()
-        grads, (y, buffers) = step(params, buffers, x.numpy())
-        close(y, expected)
-        for name, parameter in theirs.named_parameters():
-            close(grads[name], parameter.grad)
-            with torch.no_grad():
-                parameter -= 0.1 * parameter.grad
-        params = {name: value - 0.1 * grads[name] for name, value in params.items()}
-        for name, buffer in theirs.named_buffers():
-            close(buffers[name], buffer)
-    theirs.eval()
-    y, aux = func.functional_call(ours, (params, buffers), x.numpy(), training=False, has_aux=True)
-    close(y, theirs(x))
-    assert all((aux.buffers[name] == value).all() for name, value in buffers.items())
-    trained = func.bind(ours, params, buffers)
-    plain, their_plain = parametrize.remove_parametrizations(trained, "weight"), theirs
-    torch.nn.utils.parametrize.remove_parametrizations(their_plain, "weight")
-    assert list(plain.state_dict()) == list(their_plain.state_dict())
-    assert repr(plain) == repr(their_plain)
-    for name, value in their_plain.state_dict().items():
         close(plain.state_dict()[name], value)
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.norms import normalized
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
 from jaxgrad.nn.parameter import Buffer
 from jaxgrad.nn.rngs import Rngs
@@ -63,11 +64,7 @@ def spectral_norm(
     weight = held.get_value()
     if dim is None:
         dim = 1 if any(cls.__name__ in TRANSPOSED for cls in type(made).__mro__) else 0
-    if not -weight.ndim <= dim < weight.ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-weight.ndim}, {weight.ndim - 1}], but got {dim})"
-        )
-    norm = SpectralNorm(name, n_power_iterations, eps, dim % weight.ndim)
+    norm = SpectralNorm(name, n_power_iterations, eps, axis_of(dim, weight.ndim))
     made = compute(made, norm)
     original, *vectors = norm.held()
     setattr(made, original, held)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.dtypes import opmath_dtype
 from jaxgrad._core.norms import vector_norm
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
 from jaxgrad.nn.parameter import Parameter
 from jaxgrad.nn.utils.computed import Norm, computable, compute, own_again
@@ -119,9 +120,8 @@ def norm_except_dim(v: Array, dim: int) -> Array:
 def _norm_except_dim(v: Array, dim: int) -> Array:
     if dim == -1:
         return vector_norm(v, 2, tuple(range(v.ndim)))
-    if not -v.ndim <= dim < v.ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-v.ndim}, {v.ndim - 1}], but got {dim})"
-        )
-    rest = tuple(axis for axis in range(v.ndim) if axis != dim % v.ndim)
+    if not v.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    kept = axis_of(dim, v.ndim)
+    rest = tuple(axis for axis in range(v.ndim) if axis != kept)
     return vector_norm(v, 2, rest, keepdims=True) if rest else jnp.abs(v)

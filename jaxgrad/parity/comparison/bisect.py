@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jaxgrad._core.errors import explain
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.compare import compare
+from jaxgrad.parity.comparison.observe import unreachable
 from jaxgrad.parity.report import Divergence
 from jaxgrad.parity.sides.side import Side
 
@@ -25,7 +25,7 @@ def bisect(reference: Side, candidate: Side, batch: Any, *, bounds: Bounds | Non
         The divergence in the phase ``forward``, or None if the output of the whole model agrees.
 
     Raises:
-        TypeError: a side whose modules cannot be watched.
+        TypeError: a side whose modules cannot be reached.
 
     >>> import jax.numpy as jnp
     >>> import numpy as np
@@ -46,13 +46,7 @@ def bisect(reference: Side, candidate: Side, batch: Any, *, bounds: Bounds | Non
     """
     for side in (reference, candidate):
         if not hasattr(side, "watching"):
-            raise TypeError(
-                explain(
-                    "the modules of this side cannot be watched",
-                    got=type(side).__name__,
-                    expected="a side of from_torch, or of from_jax with a step of train.make_train_step",
-                )
-            )
+            raise unreachable(side, "a side of from_torch, or of from_jax with a step of train.make_train_step")
     first: Any = reference
     probe = first.watching(only=frozenset({"model"})).start()
     probe.step(batch)

@@ -5,11 +5,13 @@ from typing import Any
 
 from jaxgrad._core.errors import explain
 from jaxgrad.parity.comparison.bounds import Bounds
-from jaxgrad.parity.comparison.observe import Observation, Observer
+from jaxgrad.parity.comparison.observe import Observation, Observer, unreachable
 from jaxgrad.parity.comparison.verdict import Verdict
 from jaxgrad.parity.record.model import Tensors
 from jaxgrad.parity.report import Report
 from jaxgrad.parity.sides.side import Side
+
+_MODULES = "a side of from_jax with a step of train.make_train_step, whose loss calls modules"
 
 
 def compare(
@@ -88,21 +90,18 @@ def compare(
 
 def _by_module(candidate: Any) -> Any:
     if not hasattr(candidate, "by_module"):
-        raise TypeError(
-            explain(
-                "the modules of this side cannot be reached",
-                got=type(candidate).__name__,
-                expected="a side of from_jax with a step of train.make_train_step",
-                remedy='mode="single"',
-            )
-        )
+        raise unreachable(candidate, _MODULES, 'mode="single"')
     return candidate.by_module()
 
 
 def _step(one: Observer, other: Observer, verdict: Verdict, batch: Any) -> tuple[Observation, Observation]:
     made = verdict.reference(one.step(batch))
-    instead = made if verdict.mode == "module" else None
-    return made, verdict.named(other.alone(batch, instead), made)
+    if verdict.mode != "module":
+        return made, verdict.named(other.alone(batch), made)
+    judged = other.alone(batch, made)
+    if not judged.own["forward"]:
+        raise unreachable(other.run, _MODULES, 'mode="single"')
+    return made, verdict.named(judged, made)
 
 
 def _single_step(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from jaxgrad._core.errors import explain
 from jaxgrad.parity.comparison.measure import spread
 from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.record.model import Spread, StepRecord, Tensors
@@ -12,6 +13,17 @@ from jaxgrad.parity.sides.purity import NOTHING
 from jaxgrad.parity.sides.side import Run, Side
 
 _DOUBLE_MEMBERS = 2
+
+
+def unreachable(side: Any, expected: str, remedy: str | None = None) -> TypeError:
+    """What is said of a side whose modules are not known here.
+
+    >>> unreachable(0, "a side of from_torch").args[0].splitlines()[0]
+    'the modules of this side cannot be reached'
+    """
+    return TypeError(
+        explain("the modules of this side cannot be reached", got=type(side).__name__, expected=expected, remedy=remedy)
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Which operations of a torch step draw from the random stream, where in the code, and how much."""
 
-import linecache
 import os
 import sys
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jaxgrad._core.caller import line_of
 from jaxgrad.parity.record.model import Draw
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -25,8 +25,7 @@ def calling_line() -> str:
         elif inside and path.startswith(_OURS):
             return ""
         elif not path.startswith((_OURS, "<frozen")):
-            line = linecache.getline(path, frame.f_lineno).strip()
-            return f"{os.path.basename(path)}:{frame.f_lineno} {line}".rstrip()
+            return line_of(frame)
         frame = frame.f_back
     return ""
 

@@ -133,3 +133,20 @@ def test_a_candidate_without_modules_is_refused():
         parity.compare(pair(MODELS["mlp"], 0)[0], function, [], "module")
     with pytest.raises(ValueError, match="'layer' is not a mode"):
         parity.compare(function, function, [], "layer")
+
+
+def test_a_loss_that_calls_no_module_is_refused():
+    torch.manual_seed(0)
+    theirs = torch.nn.Linear(2, 1)
+    reference = parity.from_torch(theirs, F_torch.mse_loss, torch.optim.SGD(theirs.parameters(), lr=0.1))
+    params, tx = (
+        {name: jnp.asarray(value.detach().numpy()) for name, value in theirs.named_parameters()},
+        optim.SGD(0.1),
+    )
+
+    def loss_fn(params, x, y):
+        return F.mse_loss(F.linear(x, params["weight"], params["bias"]), y)
+
+    candidate = parity.from_jax(train.make_train_step(loss_fn, tx), train.init_state(params, tx))
+    with pytest.raises(TypeError, match=r"(?s)modules of this side cannot be reached.*whose loss calls modules"):
+        parity.compare(reference, candidate, [(np.ones((4, 2)), np.ones((4, 1)))], "module")

@@ -7,6 +7,7 @@ from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.errors import explain
 from jaxgrad._core.norms import normalized
+from jaxgrad._core.shapes import axis_of
 from jaxgrad._core.types import Array
 
 
@@ -45,13 +46,6 @@ def normalize(
     if not jnp.issubdtype(input.dtype, jnp.inexact):
         name = torch_name(input.dtype)
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}")
-    axes = tuple(_axis(each, input.ndim) for each in (dim if isinstance(dim, tuple | list) else (dim,)))
+    axes = tuple(axis_of(each, input.ndim) for each in (dim if isinstance(dim, tuple | list) else (dim,)))
     x = jnp.atleast_1d(input)
     return normalized(x, p, axes or tuple(range(x.ndim)), eps).reshape(input.shape)
-
-
-def _axis(dim: int, ndim: int) -> int:
-    n = max(ndim, 1)
-    if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-    return dim % n
