@@ -45,18 +45,24 @@ def temper(words: Array) -> Array:
 
 
 def advance(block: Array, position: Array, n: int, used: Any) -> tuple[Array, Array, Array]:
-    """The next ``n`` words, and block and position after the first ``used`` (1 to n) of them; only ``n`` is static."""
+    """The next ``n`` words, and block and position after the first ``used`` (1 to n) of them; only ``n`` is static.
 
-    def step(block: Array, _: Any) -> tuple[Array, Array]:
+    Block and position leave the loop finished. Were they computed from its results, XLA would compute them again in
+    everything that follows, those of one draw within those of the next: time and size of a program would grow with the
+    square of the number of its draws.
+    """
+    size = np.int32(WORDS)
+
+    def step(carry: tuple[Array, Array, Array], _: Any) -> tuple[tuple[Array, Array, Array], Array]:
+        block, held, left = carry  # ``held`` is the block of the last used word, as far as is known
         block = next_block(block)
-        return block, block
+        further = left >= size
+        return (block, jnp.where(further, block, held), jnp.where(further, left - size, left)), block
 
-    _, blocks = jax.lax.scan(step, block, length=-(-n // WORDS))
-    blocks = jnp.concatenate([block[None], blocks])
-    drawn = jax.lax.dynamic_slice_in_dim(blocks.reshape(-1), position, n)
-    index = (position + used - np.int32(1)) // np.int32(WORDS)
-    last = jax.lax.dynamic_index_in_dim(blocks, index, keepdims=False)
-    return temper(drawn), last, position + used - np.int32(WORDS) * index
+    start = block, block, position + used - np.int32(1)
+    (_, last, left), blocks = jax.lax.scan(step, start, length=-(-n // WORDS))
+    drawn = jax.lax.dynamic_slice_in_dim(jnp.concatenate([block, blocks.reshape(-1)]), position, n)
+    return temper(drawn), last, left + np.int32(1)
 
 
 def words(generator: Generator, n: int) -> tuple[Array, Generator]:
