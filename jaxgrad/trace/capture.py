@@ -4,6 +4,7 @@ AOTAutograd traces the module with its loss into one graph of ATen operations, f
 formulas. Operations whose decomposition is not exact (hardsigmoid at its kinks) are kept whole.
 """
 
+import contextlib
 import copy
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from jaxgrad.trace.graph import Graph
 from jaxgrad.trace.kept_whole import count_without_looking, kept_whole
 from jaxgrad.trace.places import followed
 from jaxgrad.trace.read import read
+from jaxgrad.trace.symbolic import fakes
 from jaxgrad.trace.tensors import torch
 
 _KEPT_WHOLE = ("hardsigmoid", "hardsigmoid_backward", "native_dropout", "bernoulli")
@@ -38,24 +40,18 @@ class Source:
     loss_fn: Callable[..., Any] | None
 
     def trace(self, structure: Structure, leaves: list[Any]) -> tuple[Graph, dict[str, np.ndarray]]:
-        """The graph for arrays of these shapes and dtypes, and the values of its constants.
+        """The graph for arrays of these dtypes and shapes, and the values of its constants.
+
+        It is the graph of every batch with other sizes of the first axes, where torch can give names to these.
 
         Raises:
             RuntimeError: torch cannot trace it.
         """
-        t = torch()
-        whole = _whole(self.module, self.loss_fn, structure)
+        with contextlib.suppress(Exception):  # whatever the code of a model says to a size that is no number
+            return self._trace(structure, *fakes(leaves), [])
         seen: list[str] = []
         try:
-            with ExitStack() as stack, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                fakes = _fakes(leaves)
-                stack.enter_context(t.enable_grad() if self.loss_fn is not None else t.no_grad())
-                stack.enter_context(_as_if_compiling(t))
-                stack.enter_context(followed(t, whole, seen))
-                stack.enter_context(kept_whole())
-                exported = _export(t, stack, whole, fakes)
-            return read(exported, whole, structure, whole.output)  # outside of torch's fake mode
+            return self._trace(structure, _of_one_shape(leaves), None, seen)
         except Exception as error:
             raise RuntimeError(
                 explain(
@@ -66,6 +62,20 @@ class Source:
                     "write the module with jaxgrad.nn",
                 )
             ) from error
+
+    def _trace(
+        self, structure: Structure, inputs: list[Any], record: Any, seen: list[str]
+    ) -> tuple[Graph, dict[str, np.ndarray]]:
+        t = torch()
+        whole = _whole(self.module, self.loss_fn, structure)
+        with ExitStack() as stack, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stack.enter_context(t.enable_grad() if self.loss_fn is not None else t.no_grad())
+            stack.enter_context(_as_if_compiling(t))
+            stack.enter_context(followed(t, whole, seen))
+            stack.enter_context(kept_whole())
+            exported = _export(t, stack, whole, inputs)
+        return read(exported, whole, structure, whole.output, record)  # outside of torch's fake mode
 
 
 def source(module: Any, loss_fn: Callable[..., Any] | None, training: bool) -> Source:
@@ -133,7 +143,7 @@ def _scalar(loss: Any) -> Any:
     return loss.reshape(()) if loss.dim() else loss
 
 
-def _fakes(leaves: list[Any]) -> list[Any]:
+def _of_one_shape(leaves: list[Any]) -> list[Any]:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # tensors that a closure holds are constants of the graph

@@ -17,7 +17,10 @@ def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, 
     with torch's random streams it gives torch's loss, gradients, buffers and generator. The graph is *traced*, not
     *written*: what runs are torch's formulas, compiled by XLA.
 
-    A graph is fixed: shapes, branches and the mode. A batch of another shape is traced anew when it comes.
+    A graph is fixed in its branches and its mode. It serves batches of every size, where torch can give the first axes
+    of a batch a name in place of a number: what the module asks of it (``x.shape[0] < 16``) is asked of every batch.
+    For a batch that the graph is not for (another length, a size of 1, a module that fixes its size by ``len(x)``)
+    another is traced when it comes.
 
     Args:
         module: a ``torch.nn.Module``. It does not change.

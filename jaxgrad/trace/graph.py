@@ -5,9 +5,11 @@ whole can be written as JSON and read where torch is not installed. What a node 
 its axes in memory) stands beside it: a dropout mask is filled in memory order, which an array does not know.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from jaxgrad.trace.sizes import Size
 
 Role: TypeAlias = Literal["parameter", "buffer", "constant", "input"]
 
@@ -31,12 +33,12 @@ class Meta:
     """What a value is in torch.
 
     Attributes:
-        shape: its shape.
+        shape: its shape; a ``Size`` where it depends on the batch.
         dtype: numpy's name of its dtype.
         order: its axes in the order of their strides, outermost first: how torch keeps it in memory.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[Any, ...]
     dtype: str
     order: tuple[int, ...]
 
@@ -65,7 +67,7 @@ class Node:
     Attributes:
         name: how other nodes refer to it.
         op: torch's name of the operation, without ``aten.`` and ``.default``.
-        args: plain values, ``Ref``, ``DType`` and lists of them.
+        args: plain values, ``Ref``, ``DType``, ``Size`` and lists of them.
         kwargs: the same by name.
         metas: of each result; None for what is no tensor.
         place: the module and the source line that it comes from, or that it is the derivative of.
@@ -93,6 +95,8 @@ class Graph:
         mutated: which node is the new value of which buffer, or of which parameter that the forward itself changes.
         structure: how the batch is nested (``trace.batch``).
         output: how the outputs are nested.
+        sizes: the names that the sizes of a batch have in it, with those of the example; empty if it is for one shape.
+        guards: what must hold of the sizes for the graph to be torch's.
     """
 
     inputs: tuple[Input, ...]
@@ -102,6 +106,8 @@ class Graph:
     mutated: tuple[tuple[str, str], ...] = ()
     structure: Any = field(default_factory=lambda: {"tuple": []})
     output: Any = 0
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    guards: tuple[Size, ...] = ()
 
     def of(self, role: Role) -> list[Input]:
         """The inputs of one role, in order."""
@@ -118,12 +124,12 @@ class Graph:
 
 
 def replaced(value: Any, leaf: Callable[[Any], Any]) -> Any:
-    """A nesting of lists with every ``Ref`` and ``DType`` in it replaced.
+    """A nesting of lists with every ``Ref``, ``DType`` and ``Size`` in it replaced.
 
     >>> replaced([Ref("a"), 2], lambda each: each.name)
     ['a', 2]
     """
-    if isinstance(value, Ref | DType):
+    if isinstance(value, Ref | DType | Size):
         return leaf(value)
     if isinstance(value, list | tuple):
         return [replaced(each, leaf) for each in value]

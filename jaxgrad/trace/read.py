@@ -11,12 +11,15 @@ import numpy as np
 from jaxgrad.trace.batch import Structure
 from jaxgrad.trace.graph import DType, Graph, Input, Meta, Node, Ref, Role
 from jaxgrad.trace.places import below, is_backward, places
+from jaxgrad.trace.symbolic import examples, guards, hint, is_symbolic, number
 from jaxgrad.trace.tensors import as_numpy, dtype_name, torch
 
 _WITHOUT_MEANING = ("device", "layout", "pin_memory", "memory_format", "non_blocking")
 
 
-def read(traced: Any, whole: Any, structure: Structure, output: Structure) -> tuple[Graph, dict[str, np.ndarray]]:
+def read(
+    traced: Any, whole: Any, structure: Structure, output: Structure, record: Any = None
+) -> tuple[Graph, dict[str, np.ndarray]]:
     """A graph of torch as data, and the values of its constants.
 
     Args:
@@ -24,8 +27,10 @@ def read(traced: Any, whole: Any, structure: Structure, output: Structure) -> tu
         whole: the module that was traced, whose tied parameters share one name.
         structure: of the batch.
         output: of what the module returns.
+        record: torch's of the named sizes; None if there are none.
 
     Raises:
+        NoForm: a number that depends on a size in a way that is not known here.
         RuntimeError: the graph does what a pure function of parameters and buffers cannot.
     """
     owners = _owners(whole)
@@ -39,10 +44,11 @@ def read(traced: Any, whole: Any, structure: Structure, output: Structure) -> tu
         elif node.op == "get_attr":
             constants[node.target] = _constant(traced, node)
             inputs.append(Input(node.name, "constant", node.target, _meta(getattr(traced, node.target))))
-        elif node.op != "output":
+        elif node.op != "output" and not is_symbolic(node.meta.get("val")):  # such a number stands where it is read
             nodes.append(_node(node, where[node.name]))
     outputs, gradients, mutated = _results(next(iter(reversed(traced.graph.nodes))), owners)
-    graph = Graph(tuple(inputs), tuple(nodes), outputs, gradients, mutated, structure, output)
+    named = ({}, ()) if record is None else (examples(record), guards(record))
+    graph = Graph(tuple(inputs), tuple(nodes), outputs, gradients, mutated, structure, output, *named)
     return graph, constants
 
 
@@ -50,7 +56,7 @@ def _feed(node: Any, owners: dict[str, str], inputs: list[Input], nodes: list[No
     described, kind = node.meta["desc"], type(node.meta["desc"]).__name__
     value = node.meta["val"]
     if kind == "TangentAOTInput":  # backward() starts from 1 at the loss; a changed parameter is a result too
-        start = (list(value.shape), 1.0 if type(described.output).__name__ == "PlainAOTOutput" else 0.0)
+        start = ([number(n) for n in value.shape], 1.0 if type(described.output).__name__ == "PlainAOTOutput" else 0.0)
         nodes.append(
             Node(node.name, "full", start, {"dtype": DType(dtype_name(value.dtype))}, (_meta(value),), "", True)
         )
@@ -134,14 +140,16 @@ def _node(node: Any, place: str) -> Node:
 
 def _check_dense(value: Any, place: str) -> None:
     """``as_strided`` reads the memory behind a tensor, which the tensor holds only where it is whole."""
-    if value.untyped_storage().nbytes() != value.numel() * value.element_size():
+    if hint(value.untyped_storage().nbytes()) != hint(value.numel()) * value.element_size():
         raise RuntimeError(f"as_strided of a part of a tensor, used by {place}")
 
 
 def _argument(value: Any) -> Any:
     t = torch()
     if isinstance(value, t.fx.Node):
-        return Ref(value.name)
+        return number(value.meta["val"]) if is_symbolic(value.meta.get("val")) else Ref(value.name)
+    if is_symbolic(value):
+        return number(value)
     if isinstance(value, t.dtype):
         return DType(dtype_name(value))
     if isinstance(value, tuple | list):
@@ -154,5 +162,6 @@ def _argument(value: Any) -> Any:
 
 
 def _meta(value: Any) -> Meta:
-    order = sorted(range(value.ndim), key=lambda axis: (-value.stride()[axis], axis))
-    return Meta(tuple(int(n) for n in value.shape), dtype_name(value.dtype), tuple(order))
+    strides = [hint(each) for each in value.stride()]
+    order = sorted(range(value.ndim), key=lambda axis: (-strides[axis], axis))
+    return Meta(tuple(number(n) for n in value.shape), dtype_name(value.dtype), tuple(order))

@@ -8,8 +8,13 @@ from typing import Any, get_args
 from jaxgrad.serialization.errors import refuse
 from jaxgrad.trace.batch import places_of
 from jaxgrad.trace.graph import DType, Graph, Input, Meta, Node, Ref, Role, refs
+from jaxgrad.trace.of_sizes import graph_of, sizes_of
+from jaxgrad.trace.sizes import Size, checked
 
-FORMAT = 2
+FORMAT = 3
+_OLDER = 2
+
+_WRONG = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 _DTYPES = frozenset("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split())
 
@@ -37,6 +42,8 @@ def to_json(graph: Graph) -> str:
             "mutated": [list(pair) for pair in graph.mutated],
             "structure": graph.structure,
             "output": graph.output,
+            "sizes": dict(graph.sizes),
+            "guards": [each.form for each in graph.guards],
         },
         allow_nan=False,
     )
@@ -52,7 +59,7 @@ def from_json(text: str) -> Graph:
         read = json.loads(text)
     except (ValueError, RecursionError) as error:
         refuse("the graph of a traced module is not valid JSON", got=str(error)[:200])
-    if not isinstance(read, dict) or read.get("format") != FORMAT:
+    if not isinstance(read, dict) or read.get("format") not in (FORMAT, _OLDER):
         got = read.get("format") if isinstance(read, dict) else type(read).__name__
         refuse("not the graph of a traced module, or of another version", got=got, expected=f"format {FORMAT}")
     try:
@@ -64,9 +71,11 @@ def from_json(text: str) -> Graph:
             _pairs(read["mutated"]),
             read["structure"],
             read["output"],
+            *(_named(read["sizes"], read["guards"]) if read["format"] != _OLDER else ()),
         )
         _check_places(graph)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        _check_sizes(graph)
+    except _WRONG as error:
         refuse("the graph of a traced module is damaged", got=f"{type(error).__name__}: {error}")
     _check_order(graph)
     return graph
@@ -102,6 +111,8 @@ def _out(value: Any) -> Any:
         return {"ref": value.name}
     if isinstance(value, DType):
         return {"dtype": value.name}
+    if isinstance(value, Size):
+        return {"size": value.form}
     if isinstance(value, list | tuple):
         return [_out(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -114,6 +125,7 @@ def _out(value: Any) -> Any:
 _MARKED: dict[str, Callable[[Any], Any]] = {
     "ref": lambda name: Ref(_text(name)),
     "dtype": lambda name: DType(_dtype(name)),
+    "size": lambda form: Size(checked(form)),
     "float": lambda text: {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[text],
     "complex": lambda parts: complex(float(parts[0]), float(parts[1])),
 }
@@ -127,15 +139,35 @@ def _in(value: Any) -> Any:
 
 
 def _meta_out(meta: Meta) -> list[Any]:
-    return [list(meta.shape), meta.dtype, list(meta.order)]
+    return [_out(meta.shape), meta.dtype, list(meta.order)]
 
 
 def _meta(value: Any) -> Meta:
     shape, dtype, order = _list(value)
-    sizes, axes = tuple(_size(n) for n in _list(shape)), tuple(_size(n) for n in _list(order))
+    sizes = tuple(_in(n) if isinstance(n, dict) else _size(n) for n in _list(shape))
+    axes = tuple(_size(n) for n in _list(order))
     if sorted(axes) != list(range(len(sizes))):
         raise ValueError(f"an order of axes {axes} for {len(sizes)} axes")
     return Meta(sizes, _dtype(dtype), axes)
+
+
+def _named(sizes: Any, guards: Any) -> tuple[dict[str, int], tuple[Size, ...]]:
+    if not isinstance(sizes, dict):
+        raise TypeError("the sizes of a batch are a dict")
+    return {_text(name): _size(size) for name, size in sizes.items()}, tuple(
+        Size(checked(each)) for each in _list(guards)
+    )
+
+
+def _check_sizes(graph: Graph) -> None:
+    """The example fits the graph that it was traced to, and so has every size that the graph names."""
+    example = graph_of(graph, graph.sizes)
+    for meta in (*(each.meta for each in example.inputs), *(each for node in example.nodes for each in node.metas)):
+        for size in () if meta is None else meta.shape:
+            _size(size)
+    metas = {int(each.key): each.meta for each in example.of("input")}
+    if sizes_of(graph, [metas[place].shape for place in range(len(metas))]) != dict(graph.sizes):
+        raise ValueError("the sizes of the example do not fit the graph")
 
 
 def _input(value: Any) -> Input:

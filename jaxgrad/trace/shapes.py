@@ -1,7 +1,7 @@
-"""One graph for each form of a batch: those that were traced, and the module that further ones are traced from."""
+"""The graph for a batch: one that was traced, with the sizes of the batch in it, or one that is traced for it now."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -14,16 +14,41 @@ from jaxgrad.trace.batch import flattened
 from jaxgrad.trace.capture import Source
 from jaxgrad.trace.graph import Graph, Meta
 from jaxgrad.trace.interpret import check_supported
+from jaxgrad.trace.of_sizes import graph_of, sizes_of
 from jaxgrad.trace.table.align import dtype_of
 from jaxgrad.trace.tensors import torch
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A graph, and the tensors that the module or the loss hold without registering them."""
+    """A graph, and the tensors that the module or the loss hold without registering them.
+
+    Attributes:
+        graph: for batches of one form, or of every form that its sizes may have.
+        constants: the tensors by name.
+    """
 
     graph: Graph
     constants: Mapping[str, np.ndarray]
+    _made: dict[tuple[int, ...], "Captured"] = field(default_factory=dict, repr=False, compare=False)
+
+    def example(self) -> "Captured":
+        """For the batch that was traced."""
+        return self.at(self.graph.sizes)
+
+    def at(self, sizes: Mapping[str, int]) -> "Captured":
+        """For a batch of these sizes."""
+        key = tuple(sizes.values())
+        if key not in self._made:
+            self._made[key] = replace(self, graph=graph_of(self.graph, sizes))
+        return self._made[key]
+
+    def of(self, leaves: list[Any]) -> "Captured | None":
+        """For arrays of these shapes and dtypes; None if the graph is not theirs."""
+        if any(leaf.dtype != dtype_of(meta.dtype) for leaf, meta in zip(leaves, self.inputs(), strict=True)):
+            return None
+        sizes = sizes_of(self.graph, [leaf.shape for leaf in leaves])
+        return None if sizes is None else self.at(sizes)
 
     def inputs(self) -> list[Meta]:
         """What each array of the batch was when it was traced, in order."""
@@ -33,7 +58,7 @@ class Captured:
 
 @dataclass
 class Shapes:
-    """The graphs by the shapes of their batch.
+    """The graphs, and the forms of batch that they are for.
 
     Attributes:
         graphs: at least one, the example's first; others come when they are asked for.
@@ -49,8 +74,8 @@ class Shapes:
 
     @property
     def first(self) -> Captured:
-        """The example's."""
-        return self.graphs[0]
+        """For the example."""
+        return self.graphs[0].example()
 
     def all(self) -> list[Captured]:
         """Every graph there is."""
@@ -68,14 +93,15 @@ class Shapes:
             for leaf, meta in zip(flattened(self.first.graph.structure, batch), self.first.inputs(), strict=True)
         ]
         for each in self.graphs:
-            if all(_fits(leaf, meta) for leaf, meta in zip(leaves, each.inputs(), strict=True)):
-                return each, tuple(leaves)
+            found = each.of(leaves)
+            if found is not None:
+                return found, tuple(leaves)
         if self.source is None:
             raise ValueError(self._refusal(leaves))
         fresh = Captured(*self.source.trace(self.first.graph.structure, self._examples(leaves)))
         check_supported(fresh.graph)
         self.graphs.append(fresh)
-        return fresh, tuple(leaves)
+        return fresh.example(), tuple(leaves)
 
     def _examples(self, leaves: list[Any]) -> list[Any]:
         t = torch()
@@ -85,7 +111,7 @@ class Shapes:
         ]
 
     def _refusal(self, leaves: list[Any]) -> str:
-        known = "; or ".join(", ".join(_short(meta) for meta in each.inputs()) for each in self.graphs)
+        known = "; or ".join(_form(each) for each in self.graphs)
         return explain(
             "a traced module that was read from a file has the shapes it was saved with",
             got=", ".join(_short(each) for each in leaves),
@@ -107,16 +133,17 @@ def _array(leaf: Any, meta: Meta) -> Any:
     return array.astype(wanted) if both_integers else array
 
 
-def _fits(leaf: Any, meta: Meta) -> bool:
-    return bool(leaf.shape == meta.shape and leaf.dtype == dtype_of(meta.dtype))
-
-
 def _torch_dtype(leaf: Any, meta: Meta) -> str:
     return meta.dtype if leaf.dtype == dtype_of(meta.dtype) else leaf.dtype.name
 
 
 def _short(value: Any) -> str:
     return f"{value.dtype}[{','.join(map(str, value.shape))}]"
+
+
+def _form(captured: Captured) -> str:
+    arrays = ", ".join(map(_short, captured.inputs()))
+    return f"{arrays} where {', '.join(map(str, captured.graph.guards))}" if captured.graph.guards else arrays
 
 
 def feed(captured: Captured, params: Params, batch: tuple[Array, ...], buffers: Buffers) -> dict[str, Any]:

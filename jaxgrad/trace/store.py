@@ -29,7 +29,7 @@ _KINDS = {"parameter": "params", "buffer": "buffers"}
 
 
 def save(traced: Traced, path: str | os.PathLike[str]) -> None:
-    """Write a traced module: its graphs (one for each shape it was used with), weights, buffers.
+    """Write a traced module: its graphs (one for each form of batch that it was used with), weights, buffers.
 
     The file is replaced when it is complete.
 
@@ -108,12 +108,12 @@ def load(path: str | os.PathLike[str]) -> Traced:
     if notes.get("digest") != _digest(texts, arrays):
         refuse("the file of a traced module is damaged", got="its contents are not those that were written")
     for each in captured:
-        _check(each, held)
+        _check(each.example(), held)
         if places_of(each.graph.structure) != places_of(captured[0].graph.structure):
             refuse("the file of a traced module is damaged", got="graphs of batches that are nested differently")
     traced = traced_of(held["params"], held["buffers"], frozenset(frozen), captured, None)
     for each in captured:
-        _try(each, traced)
+        _try(each.example(), traced)
     return traced
 
 
@@ -170,6 +170,10 @@ def _check(captured: Captured, held: dict[str, dict[str, np.ndarray]]) -> None:
                 got=got,
                 expected=f"{each.meta.dtype}{list(each.meta.shape)}",
             )
+    metas = graph.metas()
+    losses = [metas[name] if name else None for name in graph.outputs]
+    if len(losses) != 1 or losses[0] is None or losses[0].shape != ():
+        refuse("the graph of a traced module is damaged", got="no loss, which is one number")
     unknown = [name for _, name in graph.gradients if name not in held["params"]]
     unknown += [name for _, name in graph.mutated if name not in held["params"] and name not in held["buffers"]]
     if unknown:

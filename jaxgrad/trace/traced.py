@@ -57,8 +57,9 @@ class Traced:
         JAX's rules through torch's formulas). A parameter that the loss does not depend on, or that is frozen, has no
         gradient. Inputs have no derivative.
 
-        A batch of another shape than the example's is traced for itself, as long as the torch module is at hand; a
-        module that was read from a file has the shapes it was saved with.
+        The sizes of the first axes may be others than the example's, where torch could trace them as such; for any
+        other form of batch a graph of its own is traced, as long as the torch module is at hand. A module that was
+        read from a file has the graphs that it was saved with.
 
         Args:
             params: the keys of ``traced.params``.
@@ -87,7 +88,9 @@ class Traced:
         )
 
     def also_for(self, *batch: Any) -> None:
-        """Trace for another shape of batch now, so that a file that is saved afterwards holds its graph too.
+        """Trace for another form of batch now, so that a file that is saved afterwards holds its graph too.
+
+        Nothing happens if a graph that is there serves it: one of another size alone, mostly.
 
         Args:
             batch: arrays, or ``jax.ShapeDtypeStruct``.
@@ -96,8 +99,9 @@ class Traced:
         >>> from jaxgrad import trace
         >>> traced = trace.from_torch(torch.nn.Linear(2, 1), lambda out: out.sum(), (torch.ones(4, 2),))
         >>> traced.also_for(torch.ones(3, 2))
-        >>> [each.graph.of("input")[0].meta.shape for each in traced.shapes.all()]
-        [(4, 2), (3, 2)]
+        >>> traced.also_for(torch.ones(1, 2))
+        >>> [each.example().inputs()[0].shape for each in traced.shapes.all()]
+        [(4, 2), (1, 2)]
         """
         self.shapes.of(batch)
 

@@ -80,15 +80,16 @@ def test_the_module_does_not_change():
 def test_a_batch_of_another_shape_is_traced_for_itself(tmp_path):
     module, loss_fn, batch = linear()
     traced = trace.from_torch(module, loss_fn, batch)
-    ragged = tuple(each[:3] for each in batch)
-    loss, _ = jax.jit(traced.loss_fn)(traced.params, *arrays(ragged))
-    np.testing.assert_allclose(loss, loss_fn(module(ragged[0]), ragged[1]).item(), rtol=1e-6)
+    longer = tuple(torch.stack([each, each + 1, each], 1) for each in batch)
+    loss, _ = jax.jit(traced.loss_fn)(traced.params, *arrays(longer))
+    np.testing.assert_allclose(loss, loss_fn(module(longer[0]), longer[1]).item(), rtol=1e-6)
     trace.save(traced, tmp_path / "both.safetensors")
     again = trace.load(tmp_path / "both.safetensors")
-    assert again.loss_fn(again.params, *arrays(ragged))[0] == traced.loss_fn(traced.params, *arrays(ragged))[0]
+    assert again.loss_fn(again.params, *arrays(longer))[0] == traced.loss_fn(traced.params, *arrays(longer))[0]
     with pytest.raises(ValueError, match="has the shapes it was saved with") as caught:
-        again.loss_fn(again.params, jnp.ones((5, 3)), jnp.ones((5, 2)))
-    assert "float32[4,3], float32[4,2]; or float32[3,3], float32[3,2]" in str(caught.value)
+        again.loss_fn(again.params, jnp.ones((5, 2, 3)), jnp.ones((5, 2, 2)))
+    name = next(iter(traced.shapes.all()[1].graph.sizes))
+    assert f"; or float32[{name},3,3], float32[{name},3,2] where {name} >= 2" in str(caught.value)
 
 
 def test_drawing_without_a_generator_is_refused():
