@@ -18,6 +18,7 @@ from jaxgrad._core.dtypes import opmath_dtype, wider_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
+from jaxgrad._jaxpr.in_memory import in_memory
 from jaxgrad.nn.functional.normalization.standardize import affine, check_dtypes, standardize, widen
 
 
@@ -58,7 +59,7 @@ def layer_norm(
     weight, bias = (None if each is None else jnp.asarray(each) for each in (weight, bias))
     shape = _checked_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     check_dtypes(input, "LayerNormKernelImpl", weight, bias)
-    x, weight, bias = widen(input, *(_under(each, input.ndim) for each in (weight, bias)))
+    x, weight, bias = widen(in_memory(input), *(_under(each, input.ndim) for each in (weight, bias)))
     y, _, _ = standardize(x, tuple(range(input.ndim - len(shape), input.ndim)), eps)
     return affine(y, weight, bias).astype(input.dtype)
 
@@ -98,7 +99,7 @@ def rms_norm(
     if not jnp.issubdtype(input.dtype, jnp.inexact):
         raise NotImplementedError(f"\"rms_norm\" not implemented for '{torch_name(input.dtype)}'")
     axes = tuple(range(input.ndim - len(shape), input.ndim))
-    x, weight_wide = widen(input, _under(weight, input.ndim))
+    x, weight_wide = widen(in_memory(input), _under(weight, input.ndim))
     eps = float(jnp.finfo(opmath_dtype(input.dtype)).eps) if eps is None else eps
     y = x * jax.lax.rsqrt(jnp.mean(x * x, axis=axes, keepdims=True) + eps)
     out = input.dtype if weight is None else wider_dtype(input.dtype, _not_wider(weight.dtype, input.dtype))
