@@ -39,16 +39,23 @@ class Source:
     module: Any
     loss_fn: Callable[..., Any] | None
 
-    def trace(self, structure: Structure, leaves: list[Any]) -> tuple[Graph, dict[str, np.ndarray]]:
+    def trace(
+        self, structure: Structure, leaves: list[Any], free: list[set[int]] | None = None
+    ) -> tuple[Graph, dict[str, np.ndarray]]:
         """The graph for arrays of these dtypes and shapes, and the values of its constants.
 
-        It is the graph of every batch with other sizes of the first axes, where torch can give names to these.
+        It is the graph of every batch with other sizes of the free axes, where torch can give names to these.
+
+        Args:
+            structure: of the batch.
+            leaves: its tensors.
+            free: the axes of each that may have another size; None for the first ones.
 
         Raises:
             RuntimeError: torch cannot trace it.
         """
         with contextlib.suppress(Exception):  # whatever the code of a model says to a size that is no number
-            return self._trace(structure, *fakes(leaves), [])
+            return self._trace(structure, *fakes(leaves, free or [{0}] * len(leaves)), [])
         seen: list[str] = []
         try:
             return self._trace(structure, _of_one_shape(leaves), None, seen)

@@ -20,7 +20,7 @@ def from_torch(module: Any, loss_fn: Callable[..., Any], example_batch: Any, *, 
     A graph is fixed in its branches and its mode. It serves batches of every size, where torch can give the first axes
     of a batch a name in place of a number: what the module asks of it (``x.shape[0] < 16``) is asked of every batch.
     For a batch that the graph is not for (another length, a size of 1, a module that fixes its size by ``len(x)``)
-    another is traced when it comes.
+    another is traced when it comes, in which the axes that have changed are free too: it serves every length.
 
     Args:
         module: a ``torch.nn.Module``. It does not change.

@@ -98,7 +98,7 @@ class Shapes:
                 return found, tuple(leaves)
         if self.source is None:
             raise ValueError(self._refusal(leaves))
-        fresh = Captured(*self.source.trace(self.first.graph.structure, self._examples(leaves)))
+        fresh = Captured(*self.source.trace(self.first.graph.structure, self._examples(leaves), self._free(leaves)))
         check_supported(fresh.graph)
         self.graphs.append(fresh)
         return fresh.example(), tuple(leaves)
@@ -108,6 +108,14 @@ class Shapes:
         return [
             t.empty(leaf.shape, dtype=getattr(t, _torch_dtype(leaf, meta)))
             for leaf, meta in zip(leaves, self.first.inputs(), strict=True)
+        ]
+
+    def _free(self, leaves: list[Any]) -> list[set[int]]:
+        """The axes whose sizes are seen to differ from those of the example, beside the first ones."""
+        pairs = zip(leaves, self.first.inputs(), strict=True)
+        return [
+            {0, *(axis for axis, (n, m) in enumerate(zip(leaf.shape, meta.shape, strict=False)) if n != m)}
+            for leaf, meta in pairs
         ]
 
     def _refusal(self, leaves: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Torch's symbolic sizes as forms of ours: what the first axis of each array of a batch is called, and what holds.
+"""Torch's symbolic sizes as forms of ours: what the axes of the arrays of a batch are called, and what holds.
 
 Torch calls the sizes s0, s1, ... while it traces, and notes what it took for granted on the way (a branch such as
 ``batch < 16``, two sizes that must be equal): its guards. The graph is that of every batch that fulfils them.
@@ -52,8 +52,8 @@ _NAMES = {
 """Torch's and sympy's classes of expressions by our names."""
 
 
-def fakes(leaves: list[Any]) -> tuple[list[Any], Any]:
-    """Tensors without values whose first axes have a name in place of a size, and torch's record of the names."""
+def fakes(leaves: list[Any], free: list[set[int]]) -> tuple[list[Any], Any]:
+    """Tensors without values whose ``free`` axes have a name in place of a size, and torch's record of the names."""
     from torch._dynamo.source import ConstantSource
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
@@ -62,9 +62,10 @@ def fakes(leaves: list[Any]) -> tuple[list[Any], Any]:
     mode = FakeTensorMode(shape_env=record, allow_non_fake_inputs=True)
     made = []
     for place, each in enumerate(leaves):
-        free: list[Any] = [DimDynamic.STATIC] * each.dim()
-        free[:1] = [DimDynamic.DYNAMIC] * bool(each.dim())
-        context: Any = StatelessSymbolicContext(dynamic_sizes=free)
+        sizes: list[Any] = [
+            DimDynamic.DYNAMIC if axis in free[place] else DimDynamic.STATIC for axis in range(each.dim())
+        ]
+        context: Any = StatelessSymbolicContext(dynamic_sizes=sizes)
         made.append(mode.from_tensor(each, source=ConstantSource(f"input {place}"), symbolic_context=context))
     return made, record
 

@@ -128,7 +128,8 @@ def _loss(
         values, results = evaluate(params, given, [*forward, *(node for node, _ in graph.gradients)])
         gradients: Params = {}
         for node, name in graph.gradients:  # a tied parameter gets the sum over its uses
-            gradients[name] = gradients[name] + values[node] if name in gradients else values[node]
+            cotangent = jnp.conj(values[node])  # torch's gradient of a complex parameter is the conjugate of JAX's
+            gradients[name] = gradients[name] + cotangent if name in gradients else cotangent
         return results, (gradients, params)
 
     def backwards(saved: tuple[Params, Params], grad: Any) -> tuple[Params, None]:

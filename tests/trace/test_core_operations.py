@@ -8,7 +8,7 @@ import torch
 
 from jaxgrad.trace.table import DRAWS, LAYOUT, TABLE
 
-SYMBOLIC = "a graph has fixed shapes: torch never asks for a size"
+SYMBOLIC = "a size is a number, or a name, where it is read"
 IN_PLACE = "torch's functional form stands in the graph instead"
 
 NOT_HERE = {

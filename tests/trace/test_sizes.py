@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgrad import random, trace
+from jaxgrad import autograd, random, trace
 from jaxgrad.parity import distance
 from jaxgrad.parity.torch_side import to_numpy
 from jaxgrad.serialization import SerializationError
@@ -113,6 +113,62 @@ def test_the_forward_alone_has_every_size(x64):
         x = torch.randn(size, 2, 6, dtype=torch.float64)
         out, _ = fn(fn.params, jnp.asarray(x.numpy()))
         np.testing.assert_allclose(out, module(x).detach().numpy(), rtol=1e-12, atol=1e-13)
+
+
+def test_an_axis_that_changes_is_free_from_then_on(x64, tmp_path):
+    torch.manual_seed(0)
+    lstm = torch.nn.LSTM(3, 4, dropout=0.2, num_layers=2).double()
+
+    def loss_fn(output, y):
+        return F.mse_loss(output[0][-1], y)
+
+    def batch(length, size):
+        return torch.randn(length, size, 3, dtype=torch.float64), torch.randn(size, 4, dtype=torch.float64)
+
+    traced = trace.from_torch(lstm, loss_fn, batch(5, 2))
+    for length, size in ((7, 2), (7, 3), (4, 6)):
+        check(traced, lstm, loss_fn, batch(length, size), length)
+    assert len(traced.shapes.all()) == 2  # two sequences of any length; any number of any length
+    trace.save(traced, tmp_path / "any.safetensors")
+    check(trace.load(tmp_path / "any.safetensors"), lstm, loss_fn, batch(11, 9), 1)
+
+
+class Quantizer(torch.nn.Module):
+    """A code book that the forward moves; ``one_hot`` leaves a check of values in the graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.into = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(4, 4), dim=1)
+        self.phase = torch.nn.Parameter(torch.randn(3, dtype=torch.complex128))
+        self.register_buffer("book", torch.randn(6, 4))
+
+    def forward(self, x):
+        z = self.into(x)
+        code = (z[:, None] - self.book).square().sum(-1).argmin(1)
+        with torch.no_grad():
+            self.book.mul_(0.9).add_(0.1 * F.one_hot(code, 6).to(z.dtype).T @ z)
+        z = z + (self.book[code] - z).detach()
+        return torch.fft.irfft(torch.fft.rfft(z) * self.phase, n=4)
+
+
+def test_complex_parameters_norms_of_weights_and_checks_of_values(x64):
+    torch.manual_seed(0)
+    module = Quantizer().double()
+    batch = torch.randn(4, 4, dtype=torch.float64), torch.randn(4, 4, dtype=torch.float64)
+    traced = trace.from_torch(module, F.mse_loss, batch)
+    buffers = {name: jnp.asarray(to_numpy(value)) for name, value in module.named_buffers()}
+    (loss, aux), grads = autograd.backward(
+        lambda params, *batch: traced.loss_fn(params, *batch, buffers=buffers),
+        traced.params,
+        *(jnp.asarray(to_numpy(each)) for each in batch),
+        has_aux=True,
+    )
+    expected = F.mse_loss(module(batch[0]), batch[1])
+    expected.backward()
+    assert distance(loss, to_numpy(expected)).relative < 1e-13
+    for name, value in module.named_parameters():
+        assert distance(grads[name], to_numpy(value.grad)).relative < 1e-12, name
+    assert distance(aux.buffers["book"], to_numpy(module.book)).relative < 1e-13
 
 
 def graph():

@@ -9,6 +9,7 @@ from jaxgrad.trace.table import (
     activation,
     attention,
     bags,
+    checks,
     convolution,
     creation,
     distance,
@@ -52,6 +53,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **fourier.TABLE,
     **bags.TABLE,
     **vision.TABLE,
+    **checks.TABLE,
 }
 
 DRAWS: dict[str, Callable[..., Any]] = {**draws.DRAWS, **recurrent.DRAWS}

@@ -124,6 +124,14 @@ def _group_norm_backward(
     return to_x if mask[0] else None, to_weight if mask[1] else None, to_bias if mask[2] else None
 
 
+def _weight_norm_backward(grad: Array, v: Array, g: Array, norms: Array, dim: int) -> tuple[Array, Array]:
+    r"""Of :math:`w = g v / \|v\|`, the norms over all axes but one."""
+    others = tuple(axis for axis in range(v.ndim) if axis != dim % v.ndim)
+    norms = norms.reshape(g.shape).astype(v.dtype)
+    along = jnp.sum(grad * v, others, keepdims=True) / norms
+    return g / norms * (grad - v * (along / norms)), along
+
+
 TABLE: dict[str, Callable[..., Any]] = {
     "_native_batch_norm_legit_functional": _batch_norm,
     "_native_batch_norm_legit_no_training": _no_training,
@@ -132,4 +140,5 @@ TABLE: dict[str, Callable[..., Any]] = {
     "native_group_norm": _group_norm,
     "native_layer_norm_backward": _layer_norm_backward,
     "native_group_norm_backward": _group_norm_backward,
+    "_weight_norm_interface_backward": _weight_norm_backward,
 }
