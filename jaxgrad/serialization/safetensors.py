@@ -127,6 +127,7 @@ def write_safetensors(
 
     Raises:
         TypeError: a dtype that the format does not have (complex128), a name or metadata that is not a string.
+        ValueError: an array named ``__metadata__``.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -134,6 +135,12 @@ def write_safetensors(
     ...     read_safetensors(f"{folder}/m.safetensors")["w"].tolist()
     [0, 1, 2]
     """
+    if "__metadata__" in tensors:  # the header has one entry of this name: the array would be lost
+        raise ValueError(
+            explain(
+                "the safetensors format keeps the name __metadata__ for itself", remedy="another name for the array"
+            )
+        )
     arrays = {_string(name, "a name"): _contiguous(name, value) for name, value in tensors.items()}
     notes = {_string(name, "a name in the metadata"): _string(v, "metadata") for name, v in (metadata or {}).items()}
     if max_shard_size is None:
@@ -272,7 +279,7 @@ def _array(source: Source, start: int, dtype: np.dtype, shape: tuple[int, ...], 
 def _index(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            index = json.load(file)
+            index = json.load(file, object_pairs_hook=_unique)
         if not isinstance(index["weight_map"], dict) or not isinstance(index.get("metadata", {}), dict):
             raise TypeError
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -280,6 +287,9 @@ def _index(path: str) -> dict[str, Any]:
     for name, part in index["weight_map"].items():
         if not isinstance(part, str) or os.path.basename(part) != part or part in ("", ".", ".."):
             refuse(f"the index puts {ascii(name)[:80]} into a file outside of its folder", got=ascii(part)[:80])
+        if part.endswith(".json") or not part.isprintable() or len(os.fsencode(part)) > 255:
+            # An index that names an index could name itself; the rest is no name that a system takes.
+            refuse(f"the index puts {ascii(name)[:80]} into what is no safetensors file", got=ascii(part)[:80])
     return dict(index)
 
 
