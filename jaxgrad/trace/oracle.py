@@ -55,12 +55,21 @@ class Judged:
         return (self.distance or 0.0) / self.noise
 
 
-def oracle(traced: Traced, batch: Any, *, seed: int = 0) -> list[Judged]:
+def oracle(
+    traced: Traced,
+    batch: Any,
+    *,
+    params: Mapping[str, Any] | None = None,
+    buffers: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> list[Judged]:
     """The value of every forward and backward operation in torch, and how far ours lies when fed torch's inputs.
 
     Args:
         traced: from ``from_torch`` or ``load``; torch runs its graph, so it must be installed.
         batch: ``(x, *targets)``, as for ``from_torch``.
+        params: the parameters; None for ``traced.params``.
+        buffers: the buffers; None for ``traced.buffers``.
         seed: of the stream that dropout draws from, on both sides.
 
     Returns:
@@ -83,8 +92,8 @@ def oracle(traced: Traced, batch: Any, *, seed: int = 0) -> list[Judged]:
     captured, arrays = traced.shapes.of(tuple(batch) if isinstance(batch, tuple | list) else (batch,))
     graph = captured.graph
     held: Mapping[str, Mapping[str, Any]] = {
-        "parameter": traced.params,
-        "buffer": traced.buffers,
+        "parameter": traced.params if params is None else params,
+        "buffer": traced.buffers if buffers is None else buffers,
         "constant": captured.constants,
         "input": {str(place): each for place, each in enumerate(arrays)},
     }

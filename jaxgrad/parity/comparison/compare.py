@@ -1,11 +1,13 @@
 """Two training runs, step by step: are they the same; if not, where do they part first, how badly, and why?"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jaxgrad._core.errors import explain
 from jaxgrad.parity.comparison.bounds import Bounds
 from jaxgrad.parity.comparison.observe import Observation, Observer, unreachable
+from jaxgrad.parity.comparison.operation import with_operation
 from jaxgrad.parity.comparison.verdict import Verdict
 from jaxgrad.parity.record.model import Tensors
 from jaxgrad.parity.report import Report
@@ -44,7 +46,9 @@ def compare(
         explain_it: whether to look for the cause of a divergence.
 
     Returns:
-        The report; ``report.ok``, ``report.first``, ``report.cause``, ``report.assert_ok()``.
+        The report; ``report.ok``, ``report.first``, ``report.cause``, ``report.assert_ok()``. Where the candidate is a
+        step of a traced module (``trace.from_torch``), ``report.first.operation`` is the operation to blame, with its
+        line: every one is judged alone, on torch's inputs.
 
     Raises:
         ValueError: another mode, or no batches.
@@ -78,14 +82,19 @@ def compare(
     verdict = Verdict(starts, metas, getattr(candidate, "names", None), mode, made, other.narrow, again)
     other.naming = verdict.naming
     before: Mapping[str, Tensors] = starts[0]
+    parted: tuple[Any, Mapping[str, Tensors]] | None = None
     for batch in batches:
         if mode == "free":
             pair = _step(one, other, verdict, batch)
             verdict.add(*pair, verdict.judged(*pair))
         else:
             pair = _single_step(one, other, verdict, batch, before)
+        parted = (batch, before) if parted is None and verdict.apart else parted
         before = pair[0].own
-    return verdict.report({"reference": one.why_not, "candidate": other.why_not}, explain_it=explain_it)
+    report = verdict.report({"reference": one.why_not, "candidate": other.why_not}, explain_it=explain_it)
+    if report.first is None or parted is None or not explain_it:
+        return report
+    return replace(report, first=with_operation(report.first, candidate, *parted, made.alone))
 
 
 def _by_module(candidate: Any) -> Any:

@@ -41,6 +41,7 @@ class Verdict:
 
     Attributes:
         naming: how the candidate's records become the reference's.
+        apart: whether something has differed so far.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Verdict:
         self._distances: list[TensorDistance] = []
         self._draws: list[Draws] = []
         self._decided = True
+        self.apart = False
         self._stumbled = ""
         self._astray: set[str] = set()
 
@@ -107,7 +109,9 @@ class Verdict:
         full = len(self._distances) > _KEPT
         self._distances += _worst_of_each_phase(found) if full else found
         self._draws.append(_drawn(one, other))
-        self._window.add(one, other, any(not each.ok for each in found))
+        differs = any(not each.ok for each in found)
+        self.apart = self.apart or differs
+        self._window.add(one, other, differs)
         self._decided = self._decided and one.doubles is not None and other.doubles is not None
 
     def report(self, why_not: Mapping[str, str], *, explain_it: bool = True) -> Report:
