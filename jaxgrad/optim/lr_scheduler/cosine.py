@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad.optim.lr_scheduler.groups import Number
 from jaxgrad.optim.lr_scheduler.powers import half_cosine
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
@@ -176,4 +177,6 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 def _between(base_lr: Number, eta_min: float, steps: Any, period: Any) -> jax.Array:
     """The cosine from ``base_lr`` at 0 to ``eta_min`` at the period, as weights of both: nothing cancels."""
-    return base_lr * half_cosine(period - steps, period) + eta_min * half_cosine(steps, period)
+    common = common_dtype(steps, period)  # integers are subtracted as integers
+    remaining = jnp.asarray(period, common) - jnp.asarray(steps, common)
+    return base_lr * half_cosine(remaining, period) + eta_min * half_cosine(steps, period)

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups, per_group
@@ -143,7 +144,9 @@ class CyclicLR(LRScheduler):
         up, down = (int(size) if size.is_integer() else size for size in (self._up, self._down))
         position, cycle = count % (up + down), count // (up + down)
         rise = jnp.where(position <= up, position / up, (up + down - position) / down if down else 0.0)
-        return rise * self._graph_scale(count, cycle.astype(jnp.int32))
+        scale = self._graph_scale(count, cycle.astype(jnp.int32))
+        common = common_dtype(rise, scale)
+        return jnp.asarray(rise, common) * jnp.asarray(scale, common)
 
     def _graph_scale(self, count: jax.Array, completed_cycles: jax.Array) -> Any:
         if self.scale_fn is not None:

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.arguments import wrong_kind
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad.optim.lr_scheduler.arguments import changed, from_file, loaded_functions, stored_functions
 from jaxgrad.optim.lr_scheduler.groups import Number, as_groups
-from jaxgrad.optim.lr_scheduler.powers import integer_power
+from jaxgrad.optim.lr_scheduler.powers import as_float, integer_power
 from jaxgrad.optim.lr_scheduler.scheduler import LRScheduler
 from jaxgrad.optim.lr_scheduler.state import Memory
 
@@ -243,7 +244,8 @@ class LinearLR(LRScheduler):
             return jnp.full_like(count, base_lr * self.start_factor, dtype=float)
         total, steps = self.total_iters, jnp.minimum(self.total_iters, count)
         # Weights of both ends: nothing cancels when the line falls towards 0.
-        return base_lr * (self.start_factor * (total - steps) + self.end_factor * steps) / total
+        remaining, steps = as_float(total - steps), as_float(steps)
+        return base_lr * (self.start_factor * remaining + self.end_factor * steps) / total
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,7 +321,9 @@ class LambdaLR(LRScheduler):
         return memory.base_lrs[group] * _function(self.lr_lambda, group)(memory.last_epoch)
 
     def _graph_lr(self, count: jax.Array, base_lr: Number, group: int) -> jax.Array:
-        return base_lr * _function(self.lr_lambda, group)(count)
+        factor = _function(self.lr_lambda, group)(count)
+        is_array = isinstance(factor, jax.Array)  # of a number the product is formed in double
+        return base_lr * (factor.astype(common_dtype(factor, 1.0)) if is_array else factor)
 
     def _stored_functions(self) -> dict[str, Any]:
         return {"lr_lambdas": stored_functions(_functions(self.lr_lambda))}

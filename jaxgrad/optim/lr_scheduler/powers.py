@@ -39,4 +39,13 @@ def half_cosine(remaining: Any, period: Any) -> jax.Array:
     >>> print(half_cosine(1, 1000), (1 + np.cos(np.pi * 999 / 1000)) / 2, (1 + jnp.cos(jnp.pi * 999 / 1000)) / 2)
     2.4673...e-06 2.4673990708...e-06 2.47...e-06
     """
-    return jnp.sin(remaining * (jnp.pi / 2 / period)) ** 2
+    return jnp.sin(as_float(remaining) * (jnp.pi / 2 / as_float(period))) ** 2
+
+
+def as_float(value: Any) -> Any:
+    """An array in JAX's default float dtype; a Python number stays a double.
+
+    >>> as_float(jnp.asarray(3)), as_float(3)
+    (Array(3., dtype=float32), 3)
+    """
+    return value.astype(float) if isinstance(value, jax.Array) else value
