@@ -79,6 +79,7 @@ class Source:
             warnings.simplefilter("ignore")
             stack.enter_context(t.enable_grad() if self.loss_fn is not None else t.no_grad())
             stack.enter_context(_as_if_compiling(t))
+            stack.enter_context(_masks_as_they_are(t))
             stack.enter_context(followed(t, whole, seen))
             stack.enter_context(kept_whole())
             exported = _export(t, stack, whole, inputs)
@@ -166,6 +167,19 @@ def _as_if_compiling(t: Any) -> Iterator[None]:
         yield
     finally:
         t.compiler._is_compiling_flag = before
+
+
+@contextmanager
+def _masks_as_they_are(t: Any) -> Iterator[None]:
+    """A Transformer looks at a mask's values, whether it is the causal one, which a kernel might use; nothing depends
+    on the answer but speed, and a graph has no values."""
+    room = t.nn.modules.transformer
+    before = room._detect_is_causal_mask
+    room._detect_is_causal_mask = lambda mask, is_causal=None, size=None: bool(is_causal)
+    try:
+        yield
+    finally:
+        room._detect_is_causal_mask = before
 
 
 def _export(t: Any, stack: ExitStack, whole: Any, inputs: list[Any]) -> Any:
