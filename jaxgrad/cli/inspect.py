@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             described = describe(path)
         except (SerializationError, OSError, RuntimeError) as error:
-            print(f"{path}: {error}", file=sys.stderr)
+            print(f"{path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             status = 1
             continue
         print(json.dumps(described) if arguments.json else _text(described))

@@ -74,5 +74,10 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(files, capsys):
 
 
 def test_as_a_program(files):
-    command = [sys.executable, "-m", "jaxgrad.cli", "inspect", str(files / "t.safetensors")]
+    command = [sys.executable, "-m", "jaxgrad", "inspect", str(files / "t.safetensors")]
     assert "float64" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_is_no_file_is_said_in_words(tmp_path, capsys):
+    assert main(["inspect", str(tmp_path / "missing.pt"), str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"{tmp_path}/missing.pt: No such file or directory\n{tmp_path}: Is a directory\n"

@@ -1,4 +1,4 @@
-"""``python -m jaxgrad.cli``."""
+"""``python -m jaxgrad``: the command line."""
 
 import sys
 
