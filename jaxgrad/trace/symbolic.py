@@ -71,11 +71,18 @@ def fakes(leaves: list[Any], free: list[set[int]]) -> tuple[list[Any], Any]:
 
 
 def number(value: Any) -> Any:
-    """A number of torch's, as a ``Size`` where it depends on the batch."""
+    """A number of torch's, as a ``Size`` where it depends on the batch.
+
+    Raises:
+        NoForm: it depends on values, as the number of places where a mask holds.
+    """
     node = getattr(value, "node", None)
     if node is None:
         return value
-    form = form_of(node.shape_env.replace(node.expr))
+    expression = node.shape_env.replace(node.expr)
+    if not expression.free_symbols <= node.shape_env.backed_var_to_val.keys():
+        raise NoForm(f"{expression}, which depends on values")
+    form = form_of(expression)
     return Size(form) if symbols(form) else form
 
 

@@ -105,6 +105,12 @@ def test_a_size_that_is_part_of_the_model_stays_one_shape():
         traced.loss_fn(traced.params, jnp.ones((5, 3)))
 
 
+def test_a_size_that_depends_on_values_is_none():
+    module = torch.nn.Linear(3, 1)
+    with pytest.raises(RuntimeError, match="torch cannot trace Linear"):
+        trace.from_torch(module, lambda out, mask: out[mask].sum(), (torch.ones(4, 3), torch.ones(4, dtype=torch.bool)))
+
+
 def test_the_forward_alone_has_every_size(x64):
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 3), torch.nn.BatchNorm1d(3), torch.nn.Flatten()).double().eval()
