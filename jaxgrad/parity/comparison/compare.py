@@ -94,7 +94,10 @@ def compare(
     report = verdict.report({"reference": one.why_not, "candidate": other.why_not}, explain_it=explain_it)
     if report.first is None or parted is None or not explain_it:
         return report
-    return replace(report, first=with_operation(report.first, candidate, *parted, made.alone))
+    try:
+        return replace(report, first=with_operation(report.first, candidate, *parted, made.alone))
+    except Exception as error:  # what cannot be judged alone must not cost the report, which says so
+        return replace(report, noise={**report.noise, "explaining_failed": f"{type(error).__name__}: {error}"})
 
 
 def _by_module(candidate: Any) -> Any:

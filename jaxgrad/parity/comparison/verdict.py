@@ -41,7 +41,7 @@ class Verdict:
 
     Attributes:
         naming: how the candidate's records become the reference's.
-        apart: whether something has differed so far.
+        apart: whether something that the reference has, too, has differed so far.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Verdict:
         self._distances += _worst_of_each_phase(found) if full else found
         self._draws.append(_drawn(one, other))
         differs = any(not each.ok for each in found)
-        self.apart = self.apart or differs
+        self.apart = self.apart or any(not each.ok and each.kind != "extra" for each in found)
         self._window.add(one, other, differs)
         self._decided = self._decided and one.doubles is not None and other.doubles is not None
 
