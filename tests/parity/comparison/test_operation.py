@@ -82,3 +82,15 @@ def test_nothing_is_blamed_for_another_lr_or_in_a_written_step(x64):
     report = parity.compare(reference, parity.from_jax(written, train.init_state(traced.params, tx)), [batch])
     assert not report.ok and report.first.operation is None
     assert parity.compare(reference, candidate, [batch] * 2).ok
+
+
+def test_a_judgement_that_fails_does_not_cost_the_report(monkeypatch, x64):
+    def fails(*_, **__):
+        raise RuntimeError("an operation that torch does not run alone")
+
+    monkeypatch.setattr("jaxgrad.parity.comparison.operation.oracle", fails)
+    planted(monkeypatch, "tanh")
+    module, loss_fn, batch = mlp()
+    report = parity.compare(*pair(module, loss_fn, batch), [batch])
+    assert not report.ok and report.first.phase == "loss" and report.first.operation is None
+    assert "does not run alone" in report.noise["explaining_failed"]
