@@ -109,7 +109,7 @@ def _by_module(candidate: Any) -> Any:
 def _step(one: Observer, other: Observer, verdict: Verdict, batch: Any) -> tuple[Observation, Observation]:
     made = verdict.reference(one.step(batch))
     if verdict.mode != "module":
-        return made, verdict.named(other.alone(batch), made)
+        return made, verdict.named(other.alone(batch, overflowed=made.own.overflowed()), made)
     judged = other.alone(batch, made)
     if not judged.own["forward"]:
         raise unreachable(other.run, _MODULES, 'mode="single"')

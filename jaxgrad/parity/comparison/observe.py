@@ -14,6 +14,8 @@ from jaxgrad.parity.sides.side import Run, Side
 
 _DOUBLE_MEMBERS = 2
 
+CANNOT_SKIP = "a step overflows and its scaler skips it; in float64 it does not, and a function cannot be told to skip"
+
 
 def unreachable(side: Any, expected: str, remedy: str | None = None) -> TypeError:
     """What is said of a side whose modules are not known here.
@@ -74,18 +76,24 @@ class Observer:
 
     def step(self, batch: Any) -> Observation:
         """One step of all runs."""
-        doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
-        own = self.run.step(batch)
+        own, doubles = self._both(batch, overflowed=False)
         if self.afresh:
             return _observed(own, doubles)
         return self._with_members(own, doubles, batch)
 
-    def alone(self, batch: Any, instead: Observation | None = None) -> Observation:
-        """One step of a side that is only to be judged; its modules take what those of ``instead`` returned."""
+    def alone(self, batch: Any, instead: Observation | None = None, *, overflowed: bool = False) -> Observation:
+        """One step of a side that is only to be judged; its modules take what those of ``instead`` returned.
+
+        ``overflowed`` says that the reference's scaler skips the step, for a side that tells of no scaler of its own.
+        """
         if instead is not None:
             self._give(instead)
-        doubles = None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
-        return Observation(self.run.step(batch), doubles)
+        return Observation(*self._both(batch, overflowed=overflowed))
+
+    @property
+    def follows(self) -> bool:
+        """Whether its run in float64 skips what its scaler skips, or there is none that could go astray."""
+        return self.doubles is None or hasattr(self.doubles, "skips")
 
     def narrow(self) -> str:
         """What the float64 run computes in less, as far as the side can tell."""
@@ -110,6 +118,18 @@ class Observer:
                 run.set_settings(settings)
                 run.restore(values, perturbed=seed)
         return self._with_members(observation.own, observation.doubles, batch)
+
+    def _both(self, batch: Any, *, overflowed: bool) -> tuple[StepRecord, StepRecord | None]:
+        """A step of the side, and in float64: what a scaler skips in the one is skipped in the other."""
+        own = self.run.step(batch)
+        skips = own.overflowed()
+        told: Any
+        for told in (self.doubles, *self.double_members):
+            if hasattr(told, "skips"):
+                told.skips = skips
+        if (skips or overflowed) and not self.follows:
+            self._without_doubles(CANNOT_SKIP)
+        return own, None if self.doubles is None else self._attempt(partial(self.doubles.step, batch))
 
     def _give(self, outputs: Observation) -> None:
         run: Any = self.run
@@ -140,9 +160,11 @@ class Observer:
         try:
             return make()
         except Exception as error:  # whatever that code says to float64
-            self.doubles, self.double_members = None, []
-            self.why_not = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            self._without_doubles(f"{type(error).__name__}: {error}".splitlines()[0][:200])
             return None
+
+    def _without_doubles(self, why: str) -> None:
+        self.doubles, self.double_members, self.why_not = None, [], why
 
 
 def _observed(own: StepRecord, doubles: StepRecord | None, runs: Any = (), double_runs: Any = ()) -> Observation:

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from jaxgrad._core.errors import explain
 from jaxgrad.parity.comparison.bounds import Bounds
-from jaxgrad.parity.comparison.observe import Observation, Observer
+from jaxgrad.parity.comparison.observe import CANNOT_SKIP, Observation, Observer
 from jaxgrad.parity.comparison.verdict import Verdict
 from jaxgrad.parity.record.file import Writer, read
 from jaxgrad.parity.record.model import Recording
@@ -67,7 +68,13 @@ def record(
             writer.step(seen.own, noise, seen.doubles)
             if seen.own.step == 0:  # the run has learnt what its modules are called
                 writer.header(meta, finished=False)
-    meta = {**meta, "narrow": observer.narrow(), "not_in_float64": observer.why_not, "names": _plain(side)}
+    meta = {
+        **meta,
+        "follows": observer.follows,
+        "narrow": observer.narrow(),
+        "not_in_float64": observer.why_not,
+        "names": _plain(side),
+    }
     if writer is not None:
         writer.header(meta, finished=True)
         return read(writer.path)
@@ -113,11 +120,13 @@ def compare_records(
     narrow = str(other.meta.get("narrow", NOTHING))
     starts, metas = (one.initial, other.initial), (one.meta, other.meta)
     verdict = Verdict(starts, metas, said, "free", bounds or Bounds(), lambda: narrow)
+    why_not = {"reference": one.meta.get("not_in_float64", ""), "candidate": other.meta.get("not_in_float64", "")}
     for step in range(min(len(one.steps), len(other.steps))):
+        if one.steps[step].overflowed() and not other.meta.get("follows", False):
+            other, why_not["candidate"] = replace(other, float64=None), CANNOT_SKIP
         made = verdict.reference(_observation(one, step))
         judged = verdict.named(_observation(other, step), made)
         verdict.add(made, judged, verdict.judged(made, judged))
-    why_not = {"reference": one.meta.get("not_in_float64", ""), "candidate": other.meta.get("not_in_float64", "")}
     return verdict.report(why_not)
 
 

@@ -85,6 +85,17 @@ class StepRecord(Mapping[str, Tensors]):
     def __len__(self) -> int:
         return len(self.phases)
 
+    def overflowed(self) -> bool:
+        """Whether its gradients are not finite, which a scaler takes for a step to skip.
+
+        >>> grads = {"w": np.array([1.0, np.inf])}
+        >>> StepRecord(0, {"grads": grads, "scaler": {"scale": np.array(2.0)}}).overflowed()
+        True
+        >>> StepRecord(0, {"grads": grads}).overflowed()
+        False
+        """
+        return bool(self["scaler"]) and not all(np.isfinite(array).all() for array in self["grads"].values())
+
     def size(self) -> int:
         """The bytes of its arrays."""
         return sum(array.nbytes for tensors in self.phases.values() for array in tensors.values())

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxgrad._core.tap import arrays_of, watching
+from jaxgrad._core.trees import map_keeping_none
 from jaxgrad.amp import GradScaler
 from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
 from jaxgrad.parity.record.model import module_name
@@ -38,16 +40,19 @@ class Look:
         self._jitted = jax.jit(self._look)
 
     def __call__(
-        self, state: TrainState, batch: Any, instead: Mapping[str, Any] | None = None
+        self, state: TrainState, batch: Any, instead: Mapping[str, Any] | None = None, *, skips: bool = False
     ) -> tuple[dict[str, Any], TrainState | None]:
         """What happens in the step from this state, and the state after it if that was asked for.
 
-        ``instead`` of what a module returned, the array of its name in ``forward`` goes on.
+        ``instead`` of what a module returned, the array of its name in ``forward`` goes on. A step that a scaler
+        ``skips`` is one whose gradients are not finite when the scaler sees them.
         """
-        seen, after = self._jitted(state, batch, dict(instead or {}))
+        seen, after = self._jitted(state, batch, dict(instead or {}), skips and self.parts.update.scaler is not None)
         return jax.device_get(seen), after
 
-    def _look(self, state: TrainState, batch: Any, instead: dict[str, Any]) -> tuple[dict[str, Any], TrainState | None]:
+    def _look(
+        self, state: TrainState, batch: Any, instead: dict[str, Any], skips: Any
+    ) -> tuple[dict[str, Any], TrainState | None]:
         parts, update = self.parts, self.parts.update
         loss = _Watched(**vars(parts.loss), look=self)
         held = state.params, (batch, instead), state.buffers, state.generator
@@ -65,6 +70,9 @@ class Look:
             norms = {name: clipped[name] for name in ("total_norm",) if name in clipped}
             values = {name: grad for name, grad in (clipped or grads).items() if name != "total_norm"}
             clipped = {**norms, **clip_grad_value(values, update.clip_grad_value)}
+        if update.scaler is not None:
+            lost = map_keeping_none(lambda grad: jnp.where(skips, jnp.inf, grad).astype(grad.dtype), computed.grads)
+            computed = computed._replace(grads=lost)
         after = update(state, computed, None)[0] if self.whole else None
         loss_of_step = {"loss": computed.loss}
         return {"forward": computed.metrics[_FORWARD], "loss": loss_of_step, "grads": grads, "clipped": clipped}, after

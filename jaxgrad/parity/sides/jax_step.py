@@ -75,12 +75,14 @@ class JaxRun:
 
     Attributes:
         instead: what goes on in the next step in place of what the modules of these names return.
+        skips: whether the scaler skips the next step, whatever its gradients are.
     """
 
     def __init__(self, side: JaxStep, *, float64: bool = False):
         self.train_step, self.float64 = side.train_step, float64
         self._look = side.look(whole=float64 or side.each_module)
         self.instead: Tensors = {}
+        self.skips = False
         self.parts = parts = self._look.parts
         with self._precision():
             state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), side.state)
@@ -109,7 +111,7 @@ class JaxRun:
             batch = as_arrays(batch, np.float64 if self.float64 else self.dtype)
             self._batch = batch
             lr = lr_of(self.state.opt_state)
-            seen, after = self._look(self.state, batch, self.instead)
+            seen, after = self._look(self.state, batch, self.instead, skips=self.skips)
             if after is None:
                 after, metrics = self.train_step(self.state, batch)
                 seen["loss"] = {"loss": np.array(metrics["loss"])}

@@ -11,6 +11,8 @@ class Run(Protocol):
 
     Attributes:
         meta: as of a ``Recording``.
+        skips: (of runs that can be told) whether the next step is one that a scaler skips: a run in float64 does not
+            overflow where its side did.
     """
 
     meta: dict[str, Any]

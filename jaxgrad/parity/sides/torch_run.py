@@ -12,6 +12,7 @@ from jaxgrad._core.errors import explain
 from jaxgrad.parity.record.model import MODULE_INPUTS, StepRecord, Tensors, optimizer_name, split_optimizer_name
 from jaxgrad.parity.sides.perturb import one_ulp
 from jaxgrad.parity.sides.torch_batches import micro_batch, recorded, stacked
+from jaxgrad.parity.sides.torch_clip import clip_gradients
 from jaxgrad.parity.sides.torch_doubles import Doubles, default_dtype
 from jaxgrad.parity.sides.torch_draws import Draws, position
 from jaxgrad.parity.sides.torch_hooks import Modules
@@ -25,6 +26,8 @@ class TorchRun:
     Args:
         side: what to run; it does not change.
         float64: whether in double precision, from the same numbers.
+
+    ``skips`` says whether the scaler skips the next step, whatever its gradients are.
     """
 
     def __init__(self, side: Any, *, float64: bool = False):
@@ -44,7 +47,7 @@ class TorchRun:
         self._draws, self._watch = Draws(), True
         self._modules = Modules(self.model, self._draws, inputs=side.module_inputs, only=side.only)
         self.meta = describe(self.model, self.optimizer, self.scheduler, self.clip, self.accumulate, self._name)
-        self._step = 0
+        self._step, self.skips = 0, False
 
     def initial(self) -> dict[str, Tensors]:
         """What there is before the first step."""
@@ -138,10 +141,19 @@ class TorchRun:
             if self.scaler is None:
                 self.optimizer.step()
             else:
-                self.scaler.step(self.optimizer)
-                self.scaler.update()
+                self._scaled_step()
         self._schedule(sum(losses))
         return phases | self._after()
+
+    def _scaled_step(self) -> None:
+        if not self.skips or not self.scaler.is_enabled():
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            return
+        before = self.scaler.state_dict()
+        self.scaler.update()
+        scale = before["scale"] * before["backoff_factor"]
+        self.scaler.load_state_dict({**before, "scale": scale, "_growth_tracker": 0})
 
     def _closure_step(self, parts: Any, phases: dict[str, Tensors]) -> dict[str, Tensors]:
         """An optimizer that asks for the loss again and again: what is noted is its first question."""
@@ -225,17 +237,7 @@ class TorchRun:
     def _clipped(self) -> Tensors:
         if self.clip is None:
             return {}
-        parameters = list(self.model.parameters())
-        total = None
-        if callable(self.clip):
-            total = self.clip(parameters)
-        else:
-            clip = self.clip if isinstance(self.clip, Mapping) else {"norm": self.clip}
-            if "norm" in clip:
-                rest = {key: value for key, value in clip.items() if key not in ("norm", "value")}
-                total = torch.nn.utils.clip_grad_norm_(parameters, clip["norm"], **rest)
-            if "value" in clip:
-                torch.nn.utils.clip_grad_value_(parameters, clip["value"])
+        total = clip_gradients(list(self.model.parameters()), self.clip)
         norm = {"total_norm": to_numpy(total)} if isinstance(total, torch.Tensor) else {}
         return {**norm, **self._grads()}
 
