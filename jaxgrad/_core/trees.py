@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from jaxgrad._core.types import PyTree
 
@@ -45,28 +44,6 @@ def map_keeping_none(fn: Callable[..., Any], tree: PyTree, *rest: PyTree) -> PyT
         return None if any(leaf is None for leaf in leaves) else fn(*leaves)
 
     return jax.tree.map(apply, tree, *rest, is_leaf=is_none)
-
-
-def kept_if(condition: Any, tree: PyTree, update: Callable[[PyTree], PyTree]) -> PyTree:
-    """``tree`` where a condition holds that may be traced, else ``update(tree)``.
-
-    On CPUs a loop of no or one turn: choosing entry by entry needs old and new at once, and XLA then copies what it
-    could overwrite. Elsewhere a choice of entries, since an accelerator would have to tell the host how many turns.
-
-    >>> float(kept_if(False, {"w": jnp.ones(())}, lambda tree: {"w": tree["w"] * 2})["w"])
-    2.0
-    """
-
-    def updated(tree: PyTree) -> PyTree:
-        return jax.tree.map(lambda old, new: lax.convert_element_type(new, jnp.result_type(old)), tree, update(tree))
-
-    def loop(condition: Any, tree: PyTree) -> PyTree:
-        return lax.fori_loop(0, jnp.where(condition, 0, 1), lambda _, tree: updated(tree), tree)
-
-    def choice(condition: Any, tree: PyTree) -> PyTree:
-        return jax.tree.map(lambda old, new: jnp.where(condition, old, new), tree, updated(tree))
-
-    return lax.platform_dependent(jnp.asarray(condition), tree, cpu=loop, default=choice)
 
 
 def all_finite(tree: PyTree) -> Any:

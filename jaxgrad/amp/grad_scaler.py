@@ -26,8 +26,9 @@ import optax
 from jaxgrad import optim
 from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.errors import explain
-from jaxgrad._core.trees import all_finite, is_tensor, kept_if, key_order, map_keeping_none, with_key_order
+from jaxgrad._core.trees import all_finite, is_tensor, key_order, map_keeping_none, with_key_order
 from jaxgrad._core.types import Array, Grads, PyTree
+from jaxgrad._jaxpr.kept import kept_if
 from jaxgrad.amp.scaler_state import GradScalerState, inverse_of, make_state, updated_scale
 from jaxgrad.optim._rule.precision import pack, unpack
 

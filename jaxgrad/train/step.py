@@ -72,7 +72,8 @@ def make_train_step(
             out here and call ``train.step_schedule``.
         average: the ``AveragedModel`` that ``init_state`` was given (or True), to be updated at every step.
         skip_nonfinite: leave parameters and optimizer as they are where a gradient is nan or infinite, as a GradScaler
-            does; ``metrics["skipped"]`` says so. Buffers, generator, schedule and average go on.
+            does, and where the norm to clip is; ``metrics["skipped"]`` says so. Buffers, generator, schedule and
+            average go on.
         scaler: the ``amp.GradScaler`` that ``init_state`` was given. ``metrics["scale"]`` is what this step's loss was
             multiplied by, ``metrics["found_inf"]`` whether a gradient was not finite and the step therefore skipped;
             buffers, generator, schedule and average go on. ``metrics["loss"]`` is not scaled.

@@ -10,8 +10,9 @@ import optax
 
 from jaxgrad import optim
 from jaxgrad._core.errors import explain
-from jaxgrad._core.trees import all_finite, kept_if
+from jaxgrad._core.trees import all_finite
 from jaxgrad._core.types import Metrics
+from jaxgrad._jaxpr.kept import kept_if
 from jaxgrad.amp import GradScaler
 from jaxgrad.nn.utils import clip_grad_norm, clip_grad_value
 from jaxgrad.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -78,7 +79,8 @@ class Update:
             grads = clip_grad_value(grads, self.clip_grad_value)
         skips = found_inf
         if self.skip_nonfinite:
-            metrics["skipped"] = ~all_finite(grads)
+            finite = jnp.isfinite(metrics["grad_norm"]) if self.clip_grad_norm is not None else all_finite(grads)
+            metrics["skipped"] = ~finite
             skips = skips | metrics["skipped"]
 
         def step(before: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -28,15 +28,26 @@ def host_half(
         wide = {name: vector.astype(jnp.float64) for name, vector in counted.items()}
         kept = [vector.dtype for name, vector in counted.items() if name != "step"]
         constants, changed = host(wide, hyperparams, _rounding(kept[0])) if kept else host(wide, hyperparams)
-        narrowed = {
-            dtype: {name: jnp.asarray(value).astype(dtype) for name, value in constants.items()}
-            for dtype in sorted(dtypes)
-        }
-        narrowed = jax.lax.optimization_barrier(narrowed)  # once a group; XLA's CPU compiler drops it, and hoists them
+        narrowed = {dtype: _computed_once(constants, dtype) for dtype in sorted(dtypes)}
         counted |= {name: value.astype(counted[name].dtype) for name, value in changed.items()}
     if not present.all():
         counted = {name: jnp.where(present, vector, group.scalars[name]) for name, vector in counted.items()}
     return narrowed, counted
+
+
+def _computed_once(constants: dict[str, Any], dtype: str) -> dict[str, Array]:
+    """The constants in one array, for which an accelerator launches one kernel, not one for each.
+
+    Behind a barrier, or every loop that reads them would compute them anew; XLA's CPU compiler drops it.
+    """
+    if not constants:
+        return {}
+    shapes = [jnp.shape(value) for value in constants.values()]
+    flat = [jnp.asarray(value).astype(dtype).reshape(-1) for value in constants.values()]
+    ends = np.cumsum([vector.size for vector in flat])
+    together = jax.lax.optimization_barrier(jnp.concatenate(flat))
+    parts = [jax.lax.slice_in_dim(together, end - vector.size, end) for end, vector in zip(ends, flat, strict=True)]
+    return {name: part.reshape(shape) for name, part, shape in zip(constants, parts, shapes, strict=True)}
 
 
 def _rounding(dtype: np.dtype) -> Callable[[Array], Array]:

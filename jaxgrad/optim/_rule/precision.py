@@ -10,6 +10,7 @@ scalar, otherwise as three float32 numbers whose sum it is (72 bits, so that a d
 back bit for bit).
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -33,14 +34,27 @@ def pack(value: Any) -> Array:
     >>> [float(part) for part in pack(0.999)]
     [0.9990000128746033, -1.287460360543946e-08, 3.3306690738754696e-16]
     """
+    return _packed(value, ())
+
+
+def pack_all(values: Sequence[Any]) -> Array:
+    """Several numbers as one array, each along its last axis as ``pack`` keeps it."""
+    if not any(isinstance(value, jax.Array) for value in values):
+        return _packed(values, (len(values),))
+    with double_precision():
+        together = jnp.stack([jnp.asarray(value).reshape(()).astype(jnp.float64) for value in values])
+    return _packed(together, (len(values),))
+
+
+def _packed(numbers: Any, shape: tuple[int, ...]) -> Array:
     as_one = x64_enabled()
-    if isinstance(value, jax.Array):
+    if isinstance(numbers, jax.Array):
         with double_precision():
-            number = value.reshape(()).astype(jnp.float64)
-            return number if as_one else jnp.stack(_parts(number, jnp))
-    double = np.float64(value)
+            wide = numbers.reshape(shape).astype(jnp.float64)
+            return wide if as_one else jnp.stack(_parts(wide, jnp), axis=-1)
+    doubles = np.float64(numbers)
     with np.errstate(all="ignore"):
-        return jnp.asarray(double if as_one else np.stack(_parts(double, np)))
+        return jnp.asarray(doubles if as_one else np.stack(_parts(doubles, np), axis=-1))
 
 
 def _parts(number: Any, xp: Any) -> list[Any]:
@@ -60,13 +74,25 @@ def widen(packed: Array) -> Array:
     return high + (middle + low)
 
 
+def widen_all(packed: Array) -> Array:
+    """What ``pack_all`` keeps, as a vector of float64; call it inside ``double_precision``."""
+    if packed.dtype == jnp.float64:
+        return packed
+    high, middle, low = (packed[..., part].astype(jnp.float64) for part in range(3))
+    return high + (middle + low)
+
+
 def unpack(packed: Array) -> Any:
     """A kept number as a Python float (as an array of them for an ensemble under ``vmap``).
 
     >>> unpack(pack(0.999))
     0.999
     """
-    numbers = np.asarray(packed, dtype=np.float64)
-    if numbers.ndim and packed.dtype == jnp.float32:
-        numbers = numbers[..., 0] + (numbers[..., 1] + numbers[..., 2])
+    numbers = unpack_all(packed) if jnp.ndim(packed) else np.asarray(packed, dtype=np.float64)
     return numbers.item() if numbers.ndim == 0 else numbers
+
+
+def unpack_all(packed: Array) -> np.ndarray[Any, Any]:
+    """What ``pack_all`` keeps, as doubles of numpy."""
+    numbers = np.asarray(packed, dtype=np.float64)
+    return numbers[..., 0] + (numbers[..., 1] + numbers[..., 2]) if packed.dtype == jnp.float32 else numbers
