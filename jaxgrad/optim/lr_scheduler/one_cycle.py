@@ -151,6 +151,10 @@ class OneCycleLR(LRScheduler):
                 raise ValueError(_other_arguments(name, state_dict[name], value))
         if phases and phases != [phase[:3] for phase in self._phases()]:
             raise ValueError(_other_arguments("pct_start or three_phase", phases, [p[:3] for p in self._phases()]))
+        theirs = [float(from_file(lr)) for lr in state_dict.get("base_lrs", ())]  # max_lr / div_factor
+        bases = [float(self._lr_named("initial_lr", group)) for group in range(len(self.max_lr))]
+        if theirs and not (len(theirs) == len(bases) and all(map(_alike, theirs, bases))):
+            raise ValueError(_other_arguments("max_lr or div_factor", f"base_lrs {theirs}", bases))
         return self
 
     def _phases(self) -> list[_Phase]:
@@ -211,6 +215,11 @@ def _positive_integer(name: str, value: Any) -> int:
     if value <= 0 or not isinstance(value, int):
         raise ValueError(f"Expected positive integer {name}, but got {value}")
     return value
+
+
+def _alike(one: float, other: float) -> bool:
+    """Whether two numbers are one, even if torch kept it as a tensor of float32."""
+    return math.isclose(one, other, rel_tol=1e-6)
 
 
 def _other_arguments(name: str, theirs: Any, mine: Any) -> str:

@@ -124,6 +124,10 @@ def test_one_cycle_says_what_a_dictionary_does_not_hold():
         {"total_steps": 12},
         {"total_steps": 10, "pct_start": 0.5},
         {"total_steps": 10, "cycle_momentum": False},
+        {"total_steps": 10, "max_lr": 1.001},
+        {"total_steps": 10, "div_factor": 10.0},
     ):
         with pytest.raises(ValueError, match="of a OneCycleLR with another"):
-            lr_scheduler.OneCycleLR(1.0, max_lr=1.0, **other).load_state_dict(dictionary)
+            lr_scheduler.OneCycleLR(1.0, **{"max_lr": 1.0} | other).load_state_dict(dictionary)
+    with pytest.raises(ValueError, match="another max_lr or div_factor"):
+        lr_scheduler.OneCycleLR([1.0, 1.0], max_lr=1.0, total_steps=10).load_state_dict(dictionary)
