@@ -14,17 +14,25 @@ import jax
 import numpy as np
 
 from jaxgrad.serialization import (
+    Constant,
+    Device,
     SerializationError,
+    Size,
     Sparse,
     read_meta,
     read_safetensors,
     read_torch,
     safetensors_metadata,
 )
+from jaxgrad.serialization._packed import as_saved, check, numbers
+from jaxgrad.serialization.store import read_packed
 
 _ZIP = b"PK\x03\x04"
 _GENERATOR_BYTES = 5056
-_INNER = (np.ndarray, Mapping, list, tuple)
+_NO_DATA = jax.ShapeDtypeStruct
+_ARRAYS = (np.ndarray, Sparse, _NO_DATA)
+_INNER = (*_ARRAYS, Mapping, list, tuple)
+_WORDS = {type(None): "None", Size: "torch.Size", Device: "torch.device", Constant: "constant of torch"}
 
 
 class Row(NamedTuple):
@@ -69,18 +77,15 @@ def run(arguments: argparse.Namespace) -> int:
 def describe(path: str) -> dict[str, Any]:
     """A file in plain data: ``form``, ``kind``, ``rows``, ``metadata``."""
     form = _form(path)
-    metadata: dict[str, Any] = {}
-    if form.startswith("safetensors"):
-        content: Any = read_safetensors(path, mmap=True)
-        meta = None if path.endswith(".json") else read_meta(path)
-        if meta is None:
-            metadata, kind = safetensors_metadata(path), _kind(content)
-        else:
-            metadata, kind, form = {"meta": meta}, "a whole training state", "jaxgrad state (safetensors)"
+    metadata: dict[str, Any]
+    if form.startswith("safetensors") and not path.endswith(".json") and (meta := read_meta(path)) is not None:
+        metadata, kind, form = {"meta": meta}, "a whole training state", "jaxgrad state (safetensors)"
+        rows = list(_rows_of_state(path))
     else:
-        content = read_torch(path)
-        kind = _kind(content)
-    rows = list(_rows(content))
+        torchs = form.startswith("torch")
+        content = read_torch(path) if torchs else read_safetensors(path, mmap=True)
+        metadata = {} if torchs else safetensors_metadata(path)
+        kind, rows = _kind(content), list(_rows(content))
     return {
         "file": path,
         "form": form,
@@ -110,8 +115,11 @@ def _kind(content: Any) -> str:
     if isinstance(content, np.ndarray):
         is_stream = content.dtype == np.uint8 and content.shape == (_GENERATOR_BYTES,)
         return "the state of a random generator" if is_stream else "one array"
+    if isinstance(content, _ARRAYS):
+        return "one sparse array" if isinstance(content, Sparse) else "one array of the meta device, which has no data"
     if not isinstance(content, Mapping):
-        return f"a {type(content).__name__}"
+        several = type(content) in (list, tuple, set)
+        return f"a {type(content).__name__}" if several else f"one value ({_type(content)})"
     if {"state", "param_groups"} <= content.keys():
         count = len(content["state"]) if isinstance(content["state"], Mapping) else 0
         return f"the state_dict of an optimizer ({count} parameters with a state)"
@@ -119,12 +127,14 @@ def _kind(content: Any) -> str:
         return "the state_dict of a scheduler"
     if {"scale", "_growth_tracker"} <= content.keys():
         return "the state_dict of a GradScaler"
-    if content and all(isinstance(value, np.ndarray) for value in content.values()):
+    if content and all(isinstance(value, _ARRAYS) for value in content.values()):
         averaged = "n_averaged" in content
-        return "the state_dict of an AveragedModel" if averaged else "the state_dict of a model, or a dict of arrays"
+        kind = "the state_dict of an AveragedModel" if averaged else "the state_dict of a model, or a dict of arrays"
+        bare = sum(isinstance(value, _NO_DATA) for value in content.values())
+        return kind + (f" ({'all' if bare == len(content) else bare} of the meta device: no data)" if bare else "")
     if content and all(isinstance(name, str) for name in content):
         parts = [
-            f"{name} ({_kind(value)})" for name, value in content.items() if isinstance(value, Mapping | np.ndarray)
+            f"{name} ({_kind(value)})" for name, value in content.items() if isinstance(value, (Mapping, *_ARRAYS))
         ]
         return "a checkpoint" + (f": {'; '.join(parts[:8])}" if parts else "")
     return "a dict"
@@ -136,7 +146,7 @@ def _rows(content: Any, name: str = "") -> Iterator[Row]:
     elif isinstance(content, Sparse):
         size = sum(part.nbytes for part in content.parts)
         yield Row(name, f"{content.parts[-1].dtype.name} {content.layout}", content.size, size, "")
-    elif isinstance(content, jax.ShapeDtypeStruct):
+    elif isinstance(content, _NO_DATA):
         yield Row(name, f"{content.dtype.name} (no data)", content.shape, 0, "")
     elif isinstance(content, Mapping) and content:
         for key, value in content.items():
@@ -145,7 +155,23 @@ def _rows(content: Any, name: str = "") -> Iterator[Row]:
         for i, value in enumerate(content):
             yield from _rows(value, f"{name}.{i}" if name else str(i))
     else:
-        yield Row(name, type(content).__name__, None, 0, f"{content!r:.60}")
+        by_name = str(content) if isinstance(content, np.dtype | Device | Constant) else repr(content)
+        yield Row(name, _type(content), None, 0, f"{by_name:.60}")
+
+
+def _type(value: Any) -> str:
+    """What a value is, in torch's words where it is one of torch's."""
+    return "torch.dtype" if isinstance(value, np.dtype) else _WORDS.get(type(value), type(value).__name__)
+
+
+def _rows_of_state(path: str) -> Iterator[Row]:
+    arrays, record = read_packed(path, mmap=True)
+    check(arrays, record)
+    for name, array in arrays.items():
+        dtype, shape = as_saved(array, record["forms"].get(name))
+        yield Row(name, dtype, shape, array.nbytes, _value(array) if dtype == array.dtype.name else "")
+    for name, number in numbers(record).items():
+        yield from _rows(number, name)
 
 
 def _value(array: np.ndarray) -> str:
@@ -157,7 +183,7 @@ def _text(described: dict[str, Any]) -> str:
     lines = [
         f"{described['file']}: {described['form']}, {_size(described['bytes'])}",
         f"  {described['kind']}",
-        f"  {described['arrays']} arrays, {described['numbers']:,} numbers",
+        f"  {_counted(described['arrays'], 'array')}, {_counted(described['numbers'], 'number')}",
     ]
     lines += [f"  {name}: {value!s:.200}" for name, value in described["metadata"].items()]
     width = min(max((len(row.name) for row in rows), default=0), 70)
@@ -174,6 +200,10 @@ def _text(described: dict[str, Any]) -> str:
 def _printable(text: str) -> str:
     """A name without control characters, which could speak to the terminal."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:

@@ -1,7 +1,7 @@
 """A tree as named arrays and a record in JSON, and back; what :func:`save` and checkpoints have in common.
 
 The record has what arrays do not say: Python's numbers, how to read back what safetensors or orbax do not have, and a
-checksum of each array. What the tree *is* (which classes) is not in it: a tree of the same form says it.
+checksum of each array and of itself. What the tree *is* (which classes) is not in it: a tree of the same form says it.
 """
 
 import json
@@ -21,7 +21,10 @@ from jaxgrad.serialization._checksum import crc32
 from jaxgrad.serialization.errors import refuse
 
 _FORM = 1
+_PARTS = ("numbers", "forms", "crc32", "meta")
+_SUM = "sum"
 _NUMBERS = (bool, int, float, complex, str)
+_ANOTHER = "go on from another checkpoint"
 
 
 def pack(state: PyTree, meta: Mapping[str, Any] | None, *, spread: bool = False) -> tuple[dict[str, Any], str]:
@@ -58,7 +61,7 @@ def pack(state: PyTree, meta: Mapping[str, Any] | None, *, spread: bool = False)
         raise TypeError(
             explain("meta does not come back from JSON as it was", remedy="strings as keys, lists instead of tuples")
         )
-    return arrays, text
+    return arrays, json.dumps(record | {_SUM: _record_checksum(record)})
 
 
 def unpack(arrays: Mapping[str, Any], record: Mapping[str, Any], like: PyTree) -> PyTree:
@@ -68,10 +71,8 @@ def unpack(arrays: Mapping[str, Any], record: Mapping[str, Any], like: PyTree) -
         SerializationError: a checksum is wrong.
         RuntimeError: "Error(s) in loading state": names, shapes or dtypes that differ from those of ``like``.
     """
-    for name, array in arrays.items():
-        if isinstance(array, np.ndarray) and _checksum(array) != record["crc32"].get(name):
-            refuse(f'the numbers of "{name}" are damaged', remedy="go on from another checkpoint")
-    found: dict[str, Any] = {name: _untold(value) for name, value in record["numbers"].items()}
+    check(arrays, record)
+    found = numbers(record)
     found |= {name: _unpacked(array, record["forms"].get(name)) for name, array in arrays.items()}
     wanted = named(like)
     errors = []
@@ -89,6 +90,35 @@ def unpack(arrays: Mapping[str, Any], record: Mapping[str, Any], like: PyTree) -
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
+def check(arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Compare the checksum of every array that this process has whole.
+
+    Raises:
+        SerializationError: one is wrong.
+    """
+    for name, array in arrays.items():
+        if isinstance(array, np.ndarray) and _checksum(array) != record["crc32"].get(name):
+            refuse(f'the numbers of "{name}" are damaged', remedy=_ANOTHER)
+
+
+def numbers(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Python's numbers and strings among the leaves, by name."""
+    return {name: _untold(value) for name, value in record["numbers"].items()}
+
+
+def as_saved(array: np.ndarray, form: str | None) -> tuple[str, tuple[int, ...]]:
+    """Dtype and shape of the leaf that lies in the file as this array.
+
+    >>> as_saved(np.zeros((3, 2), np.uint32), "key:threefry2x32")
+    ('key<threefry2x32>', (3,))
+    """
+    if form is None:
+        return array.dtype.name, array.shape
+    if form.startswith("key:"):
+        return f"key<{form.removeprefix('key:')}>", array.shape[:-1]
+    return form, array.shape[:-1] if form.startswith("complex") else array.shape
+
+
 def read_record(text: str) -> dict[str, Any]:
     """The record of its text.
 
@@ -97,13 +127,21 @@ def read_record(text: str) -> dict[str, Any]:
     """
     try:
         record = json.loads(text)
+        checksum = record.pop(_SUM, None)  # of later files: the first ones had none
         if record["form"] != _FORM:
             refuse("the file was written by a later jaxgrad", got=f"form {record['form']!s:.20}", expected=_FORM)
-        if not all(isinstance(record[part], dict) for part in ("numbers", "forms", "crc32", "meta")):
+        if set(record) != {"form", *_PARTS} or not all(isinstance(record[part], dict) for part in _PARTS):
             raise TypeError
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        refuse("the description of the state is damaged", got=type(error).__name__)
+        if checksum not in (None, _record_checksum(record)):
+            refuse("the description of the state is damaged: its checksum is wrong", remedy=_ANOTHER)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        refuse("the description of the state is damaged", got=type(error).__name__, remedy=_ANOTHER)
     return dict(record)
+
+
+def _record_checksum(record: Mapping[str, Any]) -> int:
+    """Of the text that JSON has for what it reads: the keys of ``meta`` may have been numbers."""
+    return crc32(json.dumps(json.loads(json.dumps(record))).encode())
 
 
 def is_spread(leaf: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from jaxgrad.serialization._pickle.machine import WEIGHTS_ONLY, Machine
 from jaxgrad.serialization._pickle.rebuild import NAMES, build
 from jaxgrad.serialization._pickle.tensors import Storage, StorageType, swaps
@@ -25,14 +27,14 @@ def read_zip(source: Source) -> Any:
     order = archive.bytes_of("byteorder").decode("ascii", "replace") if "byteorder" in archive else "little"
     if order not in ("little", "big"):
         refuse(f"Unknown endianness type: {ascii(order)[1:-1]}")
-    storages: dict[str, Any] = {}
+    storages: dict[str, tuple[np.ndarray, dict[int, np.ndarray]]] = {}
 
-    def load_storage(saved: Any) -> Any:
+    def load_storage(saved: Any) -> Storage:
         kind, name, count = storage_id(saved)
         path = f"data/{name}"
         if path not in storages:
-            storages[path] = archive.array_of(path)
-        data = storages[path]
+            storages[path] = archive.array_of(path), {}
+        data, turned = storages[path]
         if data.size != count * kind.itemsize:
             refuse(
                 f"the storage {name!a} has another length than the pickle says",
@@ -40,8 +42,7 @@ def read_zip(source: Source) -> Any:
                 expected=f"{count} elements of {kind.itemsize} bytes",
             )
         assert kind.dtype is not None
-        storage = Storage(data, kind.dtype, swaps(order))
-        return storage
+        return Storage(data, kind.dtype, swaps(order), turned)
 
     return Machine(archive.bytes_of("data.pkl"), 0, NAMES, load_storage, build).load()
 

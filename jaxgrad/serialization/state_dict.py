@@ -206,6 +206,8 @@ def _fitted(name: str, value: Any, old: Any, assign: bool) -> jax.Array:
         ValueError: it does not fit, in torch's words.
     """
     value = _as_array(value)
+    if isinstance(value, jax.ShapeDtypeStruct):
+        raise ValueError(f'While copying the parameter named "{name}": Cannot copy out of meta tensor; no data!')
     if not isinstance(value, np.ndarray | jax.Array):
         raise ValueError(
             f'While copying the parameter named "{name}", expected torch.Tensor or Tensor-like object from checkpoint '

@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from jaxgrad._core.types import PyTree
 from jaxgrad.serialization._packed import pack, read_record, unpack
 from jaxgrad.serialization.errors import refuse
@@ -68,9 +70,16 @@ def load(path: str | os.PathLike[str], *, like: PyTree) -> tuple[PyTree, dict[st
     >>> np.asarray(found["w"]).tolist(), found["step"], meta
     ([0.0, 1.0], 3, {'epoch': 1})
     """
-    arrays, metadata = read_arrays(path)
-    record = _record(metadata)
+    arrays, record = read_packed(path)
     return unpack(arrays, record, like), record["meta"]
+
+
+def read_packed(
+    path: str | os.PathLike[str], *, mmap: bool = False
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a file of :func:`save` as they lie in it, and the record of what they are."""
+    arrays, metadata = read_arrays(path, mmap)
+    return arrays, _record(metadata)
 
 
 def read_meta(path: str | os.PathLike[str]) -> dict[str, Any] | None:

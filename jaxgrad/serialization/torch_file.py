@@ -9,6 +9,7 @@ import os
 import sys
 from typing import IO, Any
 
+from jaxgrad._core.errors import explain
 from jaxgrad.serialization._checksum import crc32
 from jaxgrad.serialization._legacy_file import read_legacy
 from jaxgrad.serialization._pickle.sharing import Placed, StoragePlan, arrays_in
@@ -69,7 +70,7 @@ def read_torch(f: str | os.PathLike[str] | IO[bytes], *, mmap: bool = False) -> 
     source = open_source(f, mmap)
     try:
         if source.size == 0:
-            raise EmptyFileError("Ran out of input")
+            raise EmptyFileError(explain("Ran out of input", got="a file without a byte"))
         if source.view[: len(LOCAL)] == LOCAL:
             return whole_storages(check_shape(read_zip(source)))
         if mmap:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,6 +72,51 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(files, capsys):
     printed = capsys.readouterr()
     assert "failed finding central directory" in printed.err and "No such file" in printed.err
     assert "Traceback" not in printed.err and "by: hand" in printed.out
+
+
+KINDS = {
+    "one array of the meta device, which has no data": lambda: torch.ones(2, 3, device="meta"),
+    "one sparse array": lambda: torch.eye(3).to_sparse(),
+    "dict of arrays (all of the meta device: no data)": lambda: torch.nn.Linear(2, 2, device="meta").state_dict(),
+    "dict of arrays (1 of the meta device: no data)": lambda: {"a": torch.ones(1), "b": torch.ones(1, device="meta")},
+    "a checkpoint: m (one array of the meta": lambda: {"m": torch.ones(1, device="meta"), "epoch": 1},
+    "one value (torch.dtype)": lambda: torch.bfloat16,
+    "one value (torch.device)": lambda: torch.device("cuda:1"),
+    "one value (torch.Size)": lambda: torch.Size([1, 2]),
+    "one value (constant of torch)": lambda: torch.sparse_coo,
+    "one value (None)": lambda: None,
+    "one value (int)": lambda: 3,
+    "a set": lambda: {1, 2},
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*(Sparse|sparse)")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_said_in_words(tmp_path, capsys, kind):
+    path = tmp_path / "f.pt"
+    path.write_bytes(torch_bytes(KINDS[kind]()))
+    assert main(["inspect", str(path)]) == 0
+    assert kind in capsys.readouterr().out
+
+
+def test_a_whole_state_is_shown_as_it_was_and_damage_is_said(tmp_path, capsys):
+    path = tmp_path / "state"
+    state = {"key": jax.random.key(0), "c": jnp.ones(2, jnp.complex64), "i": jnp.arange(2).astype(jnp.int4), "n": 3}
+    serialization.save(path, state)
+    assert main(["inspect", "--json", str(path)]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert {name: row["dtype"] for name, row in rows.items()} == {
+        "key": "key<threefry2x32>",
+        "c": "complex64",
+        "i": "int4",
+        "n": "int",
+    }
+    assert rows["key"]["shape"] == [] and rows["c"]["shape"] == [2] and rows["n"]["value"] == "3"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert main(["inspect", str(path)]) == 1
+    assert "are damaged" in capsys.readouterr().err
 
 
 def test_as_a_program(files):

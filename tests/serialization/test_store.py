@@ -1,5 +1,7 @@
 """A whole training state in one file; safetensors both ways."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -11,6 +13,7 @@ import safetensors.torch
 from jaxgrad import func, nn, optim, random, serialization, train
 from jaxgrad.nn import functional as F
 from jaxgrad.serialization import SerializationError, load, save
+from jaxgrad.serialization._packed import pack
 
 
 def setup():
@@ -108,6 +111,35 @@ def test_damage_is_noticed(tmp_path):
     serialization.write_safetensors(path, {"w": np.ones(1)})
     with pytest.raises(SerializationError, match="this is not a file of serialization"):
         load(path, like={"w": jnp.ones(1)})
+
+
+def test_one_wrong_bit_anywhere_is_noticed(tmp_path):
+    """The record has a checksum of its own: numbers of Python and ``meta`` are in no array."""
+    path, state = tmp_path / "s", {"w": jnp.arange(3.0), "lr": 0.1, "n": 37, "name": "adam", "on": True}
+    save(path, state, meta={"epoch": 3, "best": float("inf"), "seen": [1.5]})
+    whole, found = path.read_bytes(), load(path, like=state)
+    for at in range(len(whole)):
+        data = bytearray(whole)
+        data[at] ^= 1
+        path.write_bytes(data)
+        try:
+            again = load(path, like=state)
+        except (SerializationError, RuntimeError):
+            continue
+        assert repr(again) == repr(found), bytes(data[at - 10 : at + 10])
+    first = whole.replace(b', \\"sum\\"', b', \\"tum\\"')
+    assert first != whole
+    path.write_bytes(first)
+    with pytest.raises(SerializationError, match="the description of the state is damaged"):
+        serialization.read_meta(path)
+
+
+def test_a_record_without_a_checksum_is_one_of_the_first_files(tmp_path):
+    arrays, text = pack({"n": 3}, {"epoch": 1})
+    record = json.loads(text)
+    del record["sum"]
+    serialization.write_safetensors(tmp_path / "s", arrays, {"jaxgrad": json.dumps(record)})
+    assert load(tmp_path / "s", like={"n": 0}) == ({"n": 3}, {"epoch": 1})
 
 
 TENSORS = {

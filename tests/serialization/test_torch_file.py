@@ -130,6 +130,8 @@ def test_files_of_big_endian_machines_and_of_other_zip_writers():
     data = big_endian(torch_bytes(obj))
     assert_same(read(data), obj)
     assert_same(read(data), to_torch(data))
+    views = read(big_endian(torch_bytes([obj["w"], obj["w"][1]])))
+    assert np.shares_memory(*views) and views[1].tolist() == [3.0, 4.0, 5.0]
     packed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(torch_bytes(obj))) as old:
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
@@ -212,9 +214,29 @@ def test_sparse_and_meta_tensors():
     ours = read(torch_bytes(obj))
     assert ours["meta"] == jax.ShapeDtypeStruct((2, 3), np.float32)
     assert ours["coo"].layout == "torch.sparse_coo" and ours["coo"].size == (3, 3)
-    del ours["meta"]
     back = to_torch(our_bytes(ours))
+    assert back["meta"].is_meta and back["meta"].shape == (2, 3) and back["meta"].is_contiguous()
     assert back["coo"].to_dense().equal(torch.eye(3)) and back["csr"].to_dense().equal(torch.eye(3))
+
+
+def test_parameters_of_the_meta_device_go_both_ways():
+    module = torch.nn.Linear(3, 2, device="meta", dtype=torch.bfloat16)
+    ours = read(torch_bytes({"weight": module.weight, "state": module.state_dict()}))
+    assert ours["weight"] == jax.ShapeDtypeStruct((2, 3), jnp.bfloat16) and list(ours["state"]) == ["weight", "bias"]
+    back = to_torch(our_bytes(ours))["state"]
+    assert {name: (each.device.type, each.dtype, each.shape) for name, each in back.items()} == {
+        name: ("meta", torch.bfloat16, each.shape) for name, each in module.state_dict().items()
+    }
+    with pytest.raises(TypeError, match="torch has no dtype for key"):
+        our_bytes(jax.eval_shape(lambda: jax.random.key(0)))
+
+
+@pytest.mark.parametrize("layout", [torch.strided, torch.sparse_coo, torch.sparse_bsc, torch.jagged, torch._mkldnn])
+def test_layouts_and_dtypes_as_keys_go_both_ways(layout):
+    obj = {"layout": layout, torch.float32: 1, "kinds": {torch.int8, torch.bfloat16}}
+    ours = read(torch_bytes(obj))
+    assert ours["layout"] == str(layout) and ours[np.dtype("float32")] == 1
+    assert to_torch(our_bytes(ours)) == obj
 
 
 leaves = (

@@ -11,6 +11,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from jaxgrad._core.errors import explain
 from jaxgrad.serialization._pickle.names import renamed
 from jaxgrad.serialization.errors import SerializationError, refuse
@@ -18,7 +20,7 @@ from jaxgrad.serialization.errors import SerializationError, refuse
 WEIGHTS_ONLY = "Weights only load failed. "
 _BLOCKED_MODULES = ("sys", "os", "posix", "nt")
 _DICTS = (dict, OrderedDict, Counter)
-_SCALARS = (str, int, float, complex, bytes, type(None))
+_SCALARS = (str, int, float, complex, bytes, type(None), np.dtype)
 
 
 class Callables:
@@ -218,7 +220,7 @@ class Machine:
 
 
 def key(value: Any) -> Any:
-    """A value that may be a key: a number, a string, or a flat tuple of them, whose hash costs what it weighs."""
+    """A value that may be a key: a number, a string, a dtype, or a flat tuple of them, whose hash costs what it weighs."""
     if isinstance(value, _SCALARS):
         return value
     if isinstance(value, tuple) and all(isinstance(each, _SCALARS) for each in value):

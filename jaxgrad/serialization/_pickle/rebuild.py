@@ -65,7 +65,7 @@ def _tensor_v3(
 
 def _parameter(data: Any, requires_grad: Any = True, hooks: Any = None, state: Any = None) -> Any:
     del requires_grad, hooks, state
-    return _is_array(data)
+    return _is(data, (np.ndarray, jax.ShapeDtypeStruct))  # one on the meta device is a parameter too
 
 
 def _from_type(function: Any, kind: Any, arguments: Any, state: Any) -> Any:

@@ -66,7 +66,7 @@ class StoragePlan:
                 dtype = dtype.newbyteorder("=") if dtype.byteorder in "<>" else dtype
             shape = tuple(array.shape)
             nbytes = math.prod(shape) * dtype.itemsize
-            self._own[id(array)] = Placed(id(array), dtype, nbytes, 0, shape, _contiguous(shape), array)
+            self._own[id(array)] = Placed(id(array), dtype, nbytes, 0, shape, contiguous(shape), array)
         return self._own[id(array)]
 
 
@@ -85,7 +85,12 @@ def arrays_in(tree: Any) -> list[Any]:
     return list(found.values())
 
 
-def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of an array without gaps, in elements.
+
+    >>> contiguous((2, 3, 4))
+    (12, 4, 1)
+    """
     strides, step = [], 1
     for n in reversed(shape):
         strides.append(step)

@@ -1,7 +1,7 @@
 """Storages, and the arrays that look at them."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,19 +48,23 @@ class Storage:
         data: uint8.
         dtype: of the elements.
         swapped: whether the file's byte order is not this machine's.
+        turned: the bytes turned round, by the width of what is turned; views of one storage look at one array.
     """
 
     data: np.ndarray
     dtype: np.dtype
     swapped: bool = False
+    turned: dict[int, np.ndarray] = field(default_factory=dict)
 
     def bytes_for(self, dtype: np.dtype) -> np.ndarray:
         """The bytes, as elements of ``dtype`` need them on this machine."""
         width = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
         if not self.swapped or width == 1:
             return self.data
-        whole = self.data[: self.data.size // width * width]
-        return whole.view(f"u{width}").byteswap().view(np.uint8)
+        if width not in self.turned:
+            whole = self.data[: self.data.size // width * width]
+            self.turned[width] = whole.view(f"u{width}").byteswap().view(np.uint8)
+        return self.turned[width]
 
     def whole(self) -> np.ndarray:
         """The storage itself as a flat array."""

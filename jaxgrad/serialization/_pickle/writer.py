@@ -15,12 +15,13 @@ from jaxgrad._core.errors import explain
 from jaxgrad.random import Generator
 from jaxgrad.serialization._pickle.names import DTYPES, STORAGES, Constant, Device, Size
 from jaxgrad.serialization._pickle.rebuild import Sparse
-from jaxgrad.serialization._pickle.sharing import Placed, StoragePlan
+from jaxgrad.serialization._pickle.sharing import Placed, StoragePlan, contiguous
 
 _STORAGE_OF = {dtype: name for name, dtype in STORAGES.items()}
 _NAME_OF = {dtype: name.removeprefix("torch.") for name, dtype in DTYPES.items()}
 _BATCH = 1000
 _DEEPEST = 200
+_LAYOUTS = ("torch.strided", "torch.jagged", "torch._mkldnn")
 _TUPLES = {0: b")", 1: b"\x85", 2: b"\x86", 3: b"\x87"}
 
 
@@ -70,6 +71,8 @@ class Pickler:
             self._memoized(value, self._tensor)
         elif isinstance(value, Generator):
             self._tensor(value.get_state())
+        elif isinstance(value, jax.ShapeDtypeStruct):
+            self._meta(value)
         else:
             raise TypeError(
                 explain(
@@ -133,7 +136,7 @@ class Pickler:
         self._call("torch", "device", kind, *([int(index)] if index else []))
 
     def _constant(self, value: Constant) -> None:
-        if str(value) in ("torch.strided",) or str(value).startswith("torch.sparse_"):
+        if str(value) in _LAYOUTS or str(value).startswith("torch.sparse_"):
             self._call("torch.serialization", "_get_layout", str(value))
         else:
             self._global("torch", str(value).removeprefix("torch."))
@@ -226,6 +229,13 @@ class Pickler:
         if not typed:
             self._global("torch", _torch_dtype(placed.dtype))
         self._put(b"tR")
+
+    def _meta(self, value: Any) -> None:
+        dtype, shape = value.dtype, tuple(value.shape)
+        if not isinstance(dtype, np.dtype):
+            dtype = _torch_dtype(dtype)  # which says that torch has none
+        arguments = dtype, shape, contiguous(shape), False
+        self._call("torch._utils", "_rebuild_meta_tensor_no_storage", *arguments)
 
     def _head(self, dtype: np.dtype, typed: bool) -> None:
         """The function and the beginning of its arguments, the same for every tensor of a dtype."""
