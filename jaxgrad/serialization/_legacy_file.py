@@ -29,7 +29,9 @@ def read_legacy(source: Source) -> Any:
     if magic != MAGIC_NUMBER:
         refuse(
             "Invalid magic number; corrupt file?",
-            remedy="this is neither a file of torch.save nor one of safetensors (whose name ends in .safetensors)",
+            remedy="it looks like a safetensors file: read_safetensors(path), or load(path, like=...) of a whole state"
+            if source.view[8:9] == b"{"
+            else "this is neither a file of torch.save nor one of safetensors",
         )
     version, at = _plain(source, at)
     if version != PROTOCOL_VERSION:

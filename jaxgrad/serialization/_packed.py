@@ -19,6 +19,7 @@ from jaxgrad._core.trees import path_name
 from jaxgrad._core.types import PyTree
 from jaxgrad.serialization._checksum import crc32
 from jaxgrad.serialization.errors import refuse
+from jaxgrad.serialization.safetensors import has_dtype
 
 _FORM = 1
 _PARTS = ("numbers", "forms", "crc32", "meta")
@@ -39,6 +40,8 @@ def pack(state: PyTree, meta: Mapping[str, Any] | None, *, spread: bool = False)
         TypeError: a leaf is not an array or a number, ``meta`` is not JSON, or the state is traced.
         RuntimeError: without ``spread``: an array lies on devices of several processes.
     """
+    if not isinstance(meta, Mapping | None):
+        raise TypeError(explain("meta must be a dict", got=type(meta).__name__, remedy='meta={"epoch": 3}'))
     if is_traced(state):
         raise TypeError(explain("a traced state has no numbers to write", remedy="save it outside of jit"))
     arrays: dict[str, Any] = {}
@@ -197,7 +200,11 @@ def _packed(name: str, leaf: Any) -> tuple[np.ndarray, str | None]:
         return array.reshape(*array.shape, 1).view(array.real.dtype), str(array.dtype)
     if array.dtype.name in ("int4", "uint4", "int2", "uint2"):
         return array.astype(np.int8 if array.dtype.name.startswith("int") else np.uint8), array.dtype.name
-    return array, None
+    if has_dtype(array.dtype):
+        return array, None
+    if array.dtype.itemsize == 1 and hasattr(ml_dtypes, array.dtype.name):  # float4 and the rarer float8
+        return array.view(np.uint8), array.dtype.name
+    raise TypeError(explain(f"a state holds no arrays of dtype {array.dtype}", got=f'"{name}"'))
 
 
 def _unpacked(array: np.ndarray, form: str | None) -> Any:
@@ -208,17 +215,22 @@ def _unpacked(array: np.ndarray, form: str | None) -> Any:
             return jax.random.wrap_key_data(jnp.asarray(array), impl=form.removeprefix("key:"))
         if form.startswith("complex"):
             return array.view(np.dtype(form)).reshape(array.shape[:-1])
-        return array.astype(np.dtype(getattr(ml_dtypes, form)))
+        dtype = np.dtype(getattr(ml_dtypes, form))
+        return array.astype(dtype) if "int" in form else array.view(dtype)
     except (ValueError, TypeError, AttributeError) as error:
         refuse("the file describes an array in a way that is not known here", got=type(error).__name__)
 
 
 def _told(number: Any) -> list[str]:
-    return [type(number).__name__, number.hex() if isinstance(number, float) else str(number)]
+    if isinstance(number, float):
+        return ["float", number.hex()]
+    if type(number) is int and number.bit_length() > 10_000:  # Python writes so many digits as hexadecimal ones only
+        return ["int", hex(number)]
+    return [type(number).__name__, str(number)]
 
 
 def _untold(told: Any) -> Any:
-    readers: dict[str, Any] = {"int": int, "float": float.fromhex, "complex": complex, "str": str}
+    readers: dict[str, Any] = {"int": lambda text: int(text, 0), "float": float.fromhex, "complex": complex, "str": str}
     try:
         kind, text = told
         return text == "True" if kind == "bool" else readers[kind](text)

@@ -1,5 +1,6 @@
 """A file that is there whole or not at all."""
 
+import errno
 import os
 import secrets
 import stat
@@ -17,6 +18,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
 
     Raises:
         IsADirectoryError: the path is a directory.
+        FileNotFoundError: there is no such folder.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -30,6 +32,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     if os.path.isdir(target):
         raise IsADirectoryError(f"{os.fspath(path)} is a directory")
     folder, name = os.path.split(target)
+    if not os.path.isdir(folder):  # whoever writes might say it in words of its own
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
     temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary

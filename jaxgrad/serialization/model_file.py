@@ -94,7 +94,7 @@ def _state_dict_in(found: Any, key: str | None) -> Any:
         explain(
             "the file holds several things" if key is None else f"the file holds no state_dict under {key!r}",
             got=quoted(str(name) for name in found),
-            expected=f"one of {quoted(str(name) for name in candidates)}",
+            expected=f"one of {quoted(str(name) for name in candidates)}" if candidates else None,
             remedy=f"load_torch(f, model, key={candidates[0]!r})" if candidates else None,
         )
     )

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 from safetensors import TensorSpec, serialize_file
 
-from jaxgrad._core.errors import explain
+from jaxgrad._core.errors import explain, is_traced
 from jaxgrad.serialization.atomic import replacing
 from jaxgrad.serialization.errors import SerializationError, refuse
 from jaxgrad.serialization.source import Source, open_source
@@ -127,7 +127,7 @@ def write_safetensors(
 
     Raises:
         TypeError: a dtype that the format does not have (complex128), a name or metadata that is not a string.
-        ValueError: an array named ``__metadata__``.
+        ValueError: an array named ``__metadata__``, or a shard size below 1.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -135,14 +135,13 @@ def write_safetensors(
     ...     read_safetensors(f"{folder}/m.safetensors")["w"].tolist()
     [0, 1, 2]
     """
-    if "__metadata__" in tensors:  # the header has one entry of this name: the array would be lost
-        raise ValueError(
-            explain(
-                "the safetensors format keeps the name __metadata__ for itself", remedy="another name for the array"
-            )
-        )
+    if not isinstance(tensors, Mapping):
+        raise TypeError(explain("safetensors hold arrays by name", got=type(tensors).__name__, expected="a dict"))
+    if max_shard_size is not None and (type(max_shard_size) is not int or max_shard_size < 1):
+        raise ValueError(explain("max_shard_size is a number of bytes", got=repr(max_shard_size), expected="1 or more"))
     arrays = {_string(name, "a name"): _contiguous(name, value) for name, value in tensors.items()}
     notes = {_string(name, "a name in the metadata"): _string(v, "metadata") for name, v in (metadata or {}).items()}
+    _check_names(arrays, notes)  # before the first of several files is written
     if max_shard_size is None:
         return write_arrays(path, arrays, notes)
     shards: list[dict[str, np.ndarray]] = [{}]
@@ -163,7 +162,12 @@ def write_safetensors(
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """One file of contiguous arrays, whole or not at all."""
+    """One file of contiguous arrays, whole or not at all.
+
+    Raises:
+        ValueError: a name that the format does not have.
+    """
+    _check_names(arrays, metadata)
     specs = {
         name: TensorSpec(dtype=array.dtype.name, shape=array.shape, data_ptr=array.ctypes.data, data_len=array.nbytes)
         for name, array in arrays.items()
@@ -172,13 +176,31 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray],
         serialize_file(specs, temporary, metadata=metadata or None)
 
 
+def _check_names(arrays: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
+    for name in (*arrays, *metadata):
+        if not name.isascii() and name != name.encode("utf-8", "replace").decode():
+            raise ValueError(explain("a name in safetensors is text that utf-8 has", got=ascii(name)))
+    if "__metadata__" in arrays:  # the header has one entry of this name: the array would be lost
+        raise ValueError(
+            explain(
+                "the safetensors format keeps the name __metadata__ for itself", remedy="another name for the array"
+            )
+        )
+
+
 def _contiguous(name: str, value: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray | jax.Array):
         raise TypeError(explain("safetensors hold arrays only", got=f'"{name}": {type(value).__name__}'))
+    if is_traced(value):
+        raise TypeError(explain("a traced array has no numbers to write", remedy="write the file outside of jit"))
+    if not isinstance(value.dtype, np.dtype):
+        raise TypeError(
+            explain(f"the safetensors format has no {value.dtype}", got=f'"{name}"', remedy="jax.random.key_data(key)")
+        )
     array = np.ascontiguousarray(np.asarray(value)).reshape(value.shape)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if array.dtype not in _DTYPES.values():
+    if not has_dtype(array.dtype):
         raise TypeError(
             explain(
                 f"the safetensors format has no {array.dtype}",
@@ -188,6 +210,15 @@ def _contiguous(name: str, value: Any) -> np.ndarray:
             )
         )
     return array
+
+
+def has_dtype(dtype: np.dtype) -> bool:
+    """Whether the format has a dtype.
+
+    >>> has_dtype(np.dtype("float32")), has_dtype(np.dtype("complex128"))
+    (True, False)
+    """
+    return dtype in _DTYPES.values()
 
 
 def _string(value: Any, what: str) -> str:

@@ -125,7 +125,7 @@ def load_state_dict(
         ``unexpected_keys``. What is missing keeps the model's value. Of tied names the last one counts, as in torch.
 
     Raises:
-        TypeError: "Expected state_dict to be dict-like, got ...".
+        TypeError: "Expected state_dict to be dict-like, got ...", or a key that is not a string.
         RuntimeError: "Error(s) in loading state_dict for ...": keys that do not fit, shapes that differ, things that
             are no arrays.
 
@@ -141,6 +141,8 @@ def load_state_dict(
     """
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+    if odd := [key for key in state_dict if not isinstance(key, str)]:
+        raise TypeError(explain("the keys of a state_dict are strings", got=f"{odd[0]!r:.50}"))
     metadata = getattr(state_dict, "_metadata", None)
     entries = _stripped(state_dict, (strip,) if isinstance(strip, str) else tuple(strip))
     params, buffers = extract(model)
@@ -205,9 +207,14 @@ def _fitted(name: str, value: Any, old: Any, assign: bool) -> jax.Array:
     Raises:
         ValueError: it does not fit, in torch's words.
     """
-    value = _as_array(value)
+    try:
+        value = _as_array(value)
+    except (NotImplementedError, RuntimeError, BufferError) as error:  # sparse, quantized, nested, without data
+        raise ValueError(f'While copying the parameter named "{name}", which no array can hold: {error}') from None
     if isinstance(value, jax.ShapeDtypeStruct):
         raise ValueError(f'While copying the parameter named "{name}": Cannot copy out of meta tensor; no data!')
+    if isinstance(value, np.ndarray | jax.Array) and not jnp.issubdtype(value.dtype, np.number) and value.dtype != bool:
+        raise ValueError(f'While copying the parameter named "{name}": {value.dtype} is not a dtype of numbers')
     if not isinstance(value, np.ndarray | jax.Array):
         raise ValueError(
             f'While copying the parameter named "{name}", expected torch.Tensor or Tensor-like object from checkpoint '
@@ -221,6 +228,7 @@ def _fitted(name: str, value: Any, old: Any, assign: bool) -> jax.Array:
             f"the shape in current model is torch.Size({list(old.shape)})."
         )
     integers = value.dtype.kind in "iu" and old.dtype.kind in "iu"
+    value = value if getattr(value.dtype, "isnative", True) else value.astype(value.dtype.newbyteorder("="))
     dtype = keep_dtype(value.dtype) if assign and not integers else old.dtype
     if integers and value.size and (int(value.max()) > np.iinfo(dtype).max or int(value.min()) < np.iinfo(dtype).min):
         raise ValueError(f'While copying the parameter named "{name}": its numbers do not fit into {dtype}.')

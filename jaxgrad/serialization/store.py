@@ -74,9 +74,7 @@ def load(path: str | os.PathLike[str], *, like: PyTree) -> tuple[PyTree, dict[st
     return unpack(arrays, record, like), record["meta"]
 
 
-def read_packed(
-    path: str | os.PathLike[str], *, mmap: bool = False
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_packed(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays of a file of :func:`save` as they lie in it, and the record of what they are."""
     arrays, metadata = read_arrays(path, mmap)
     return arrays, _record(metadata)

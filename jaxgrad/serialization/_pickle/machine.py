@@ -220,7 +220,7 @@ class Machine:
 
 
 def key(value: Any) -> Any:
-    """A value that may be a key: a number, a string, a dtype, or a flat tuple of them, whose hash costs what it weighs."""
+    """A value that may be a key: a scalar, a dtype, or a flat tuple of scalars, whose hash costs what it weighs."""
     if isinstance(value, _SCALARS):
         return value
     if isinstance(value, tuple) and all(isinstance(each, _SCALARS) for each in value):

@@ -40,7 +40,7 @@ class Pickler:
         self._parts: list[bytes] = [b"\x80\x02"]
         self._memo: dict[Any, int] = {}
         self._alive: list[Any] = []  # what the memo knows by id
-        self._depth = 0
+        self._open: set[int] = set()  # containers that are being written
         self.storages: dict[str, Placed] = {}
         self._keys: dict[int, str] = {}
         self._heads: dict[np.dtype, bytes] = {}
@@ -150,13 +150,15 @@ class Pickler:
     # --- containers ---
 
     def _memoized(self, value: Any, write: Any) -> None:
+        if id(value) in self._open:
+            raise ValueError("the object contains itself")
         if self._known(id(value)):
             return
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise ValueError(f"the object is nested deeper than {_DEEPEST} levels, or contains itself in a tuple")
+        self._open.add(id(value))
+        if len(self._open) > _DEEPEST:
+            raise ValueError(f"the object is nested deeper than {_DEEPEST} levels")
         write(value)
-        self._depth -= 1
+        self._open.remove(id(value))
         if id(value) not in self._memo:
             self._remember(id(value), value)
 
