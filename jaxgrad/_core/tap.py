@@ -35,6 +35,7 @@ class Tap:
             derivative goes to what was returned.
         within: the running function from which the model is called, if the lines are asked for that call its modules.
         lines: path -> the line of the user's that called the module first.
+        level: the depth of transformations around the block that watches.
 
     >>> with watching() as tap:
     ...     pass
@@ -51,7 +52,7 @@ class Tap:
         self.outputs: dict[str, Any] = {}
         self.lines: dict[str, str] = {}
         self.only, self.instead, self._within = only, instead or {}, within
-        self._level = level()
+        self.level = level()
         self._paths: dict[int, tuple[Any, str]] = {}
         self._calls: Counter[str] = Counter()
         self._running: list[int] = []
@@ -77,7 +78,7 @@ class Tap:
             self._running.pop()
         path = known[1]
         # inside a transformation that the model itself applies there is no value to hand out
-        if level() == self._level:
+        if level() == self.level:
             called = f"{path}@{self._calls[path]}" if self._calls[path] else path
             if self.only is None or path in self.only:
                 self.outputs[called] = output
@@ -85,13 +86,22 @@ class Tap:
         self._calls[path] += 1
         return output
 
+    def tell(self, outputs: Mapping[str, Any]) -> None:
+        """Note arrays, by the names of ``arrays_of``, that a program returned which stands for its modules."""
+        self.outputs |= outputs
+
+    def asks(self, name: str) -> bool:
+        """Whether an array of this name is to be noted."""
+        path = name.partition("#")[0].partition("@")[0]
+        return self.only is None or ("" if path == "model" else path) in self.only
+
     def _exchanged(self, called: str, output: Any) -> Any:
         given = [self.instead.get(name) for name in arrays_of({called: output})] if self.instead else []
         if not any(each is not None for each in given):
             return output
         leaves, form = jax.tree.flatten(output)
         rest = iter(given)
-        return jax.tree.unflatten(form, [_given(x, next(rest)) if hasattr(x, "dtype") else x for x in leaves])
+        return jax.tree.unflatten(form, [given_for(x, next(rest)) if hasattr(x, "dtype") else x for x in leaves])
 
 
 @contextmanager
@@ -114,6 +124,12 @@ def show(model: Any) -> None:
         tap.attach(model)
 
 
+def opened() -> Tap | None:
+    """The tap around this call; None where there is none, or a transformation between the two."""
+    tap = _open.get()
+    return tap if tap is not None and level() == tap.level else None
+
+
 def arrays_of(outputs: dict[str, Any]) -> dict[str, Any]:
     """The arrays that modules returned: ``path``, or ``path#0``, ``path#1`` where there are several.
 
@@ -130,7 +146,7 @@ def arrays_of(outputs: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _given(value: Any, given: Any) -> Any:
+def given_for(value: Any, given: Any) -> Any:
     """The given number, whose derivative is that of the value; a value of another shape, or no real number, stays."""
     if given is None or given.shape != value.shape or not jnp.issubdtype(value.dtype, jnp.inexact):
         return value

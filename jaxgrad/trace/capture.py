@@ -20,6 +20,7 @@ from jaxgrad.trace.graph import Graph
 from jaxgrad.trace.kept_whole import count_without_looking, kept_whole
 from jaxgrad.trace.places import followed
 from jaxgrad.trace.read import read
+from jaxgrad.trace.returned import Returned, noted
 from jaxgrad.trace.symbolic import fakes
 from jaxgrad.trace.tensors import torch
 
@@ -81,6 +82,8 @@ class Source:
             stack.enter_context(_as_if_compiling(t))
             stack.enter_context(_masks_as_they_are(t))
             stack.enter_context(followed(t, whole, seen))
+            if self.loss_fn is not None:
+                stack.enter_context(noted(whole, whole.returned))
             stack.enter_context(kept_whole())
             exported = _export(t, stack, whole, inputs)
         return read(exported, whole, structure, whole.output, record)  # outside of torch's fake mode
@@ -108,11 +111,14 @@ def _whole(module: Any, loss_fn: Callable[..., Any] | None, structure: Structure
             self.module = module
             self.loss_fn = loss_fn
             self.output: Structure = 0
+            self.returned = Returned()
 
         def forward(self, *leaves: Any) -> tuple[Any, ...]:
             batch = rebuilt(structure, leaves)
+            self.returned.restart()
             if self.loss_fn is not None:
-                return (_scalar(self.loss_fn(_call(self.module, batch[0]), *batch[1:])),)
+                loss = _scalar(self.loss_fn(_call(self.module, batch[0]), *batch[1:]))
+                return loss, *self.returned.tensors
             self.output, outputs = structure_of(_plain(_call(self.module, batch)))
             return tuple(each.clone() for each in outputs)  # an output that is a view of an input stays in the graph
 

@@ -97,6 +97,8 @@ class Graph:
         output: how the outputs are nested.
         sizes: the names that the sizes of a batch have in it, with those of the example; empty if it is for one shape.
         guards: what must hold of the sizes for the graph to be torch's.
+        returned: which node or input is the output of which module, in the order in which they finish; those that
+            nothing depends on are left out.
     """
 
     inputs: tuple[Input, ...]
@@ -108,6 +110,7 @@ class Graph:
     output: Any = 0
     sizes: Mapping[str, int] = field(default_factory=dict)
     guards: tuple[Size, ...] = ()
+    returned: tuple[tuple[str, str], ...] = ()
 
     def of(self, role: Role) -> list[Input]:
         """The inputs of one role, in order."""

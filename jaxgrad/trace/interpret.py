@@ -1,6 +1,6 @@
 """Running a graph in JAX."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,11 @@ def check_supported(graph: Graph) -> None:
 
 
 def run(
-    graph: Graph, fed: Mapping[str, Any], generator: Generator | None, wanted: Collection[str]
+    graph: Graph,
+    fed: Mapping[str, Any],
+    generator: Generator | None,
+    wanted: Collection[str],
+    instead: Callable[[str, Any], Any] | None = None,
 ) -> tuple[dict[str, Any], Generator | None]:
     """The values of some nodes; what they do not need is not computed, but for the draws.
 
@@ -47,6 +51,7 @@ def run(
         fed: a value for each input, by the input's name.
         generator: what is drawn from.
         wanted: names of nodes or inputs.
+        instead: ``(name, value) -> value`` that goes on from a node; asked once, when it is computed.
 
     Returns:
         the values by name, and the stream after the last draw.
@@ -61,7 +66,8 @@ def run(
         args = replaced(node.args, lambda leaf: _value(leaf, values))
         kwargs = {key: replaced(each, lambda leaf: _value(leaf, values)) for key, each in node.kwargs.items()}
         with jax.named_scope(node.name):
-            values[node.name], generator = apply(node, args, kwargs, generator, metas)
+            value, generator = apply(node, args, kwargs, generator, metas)
+            values[node.name] = value if instead is None else instead(node.name, value)
         for name in last_use.get(place, ()):
             del values[name]
     return {name: values[name] for name in wanted}, generator

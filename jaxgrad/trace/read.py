@@ -11,6 +11,7 @@ import numpy as np
 from jaxgrad.trace.batch import Structure
 from jaxgrad.trace.graph import DType, Graph, Input, Meta, Node, Ref, Role
 from jaxgrad.trace.places import below, is_backward, places
+from jaxgrad.trace.returned import taken
 from jaxgrad.trace.symbolic import examples, guards, hint, is_symbolic, number
 from jaxgrad.trace.tensors import as_numpy, dtype_name, torch
 
@@ -33,6 +34,7 @@ def read(
         NoForm: a number that depends on a size in a way that is not known here.
         RuntimeError: the graph does what a pure function of parameters and buffers cannot.
     """
+    returned = taken(traced, whole.returned.names) if whole.returned.names else ()
     owners = _owners(whole)
     inputs: list[Input] = []
     nodes: list[Node] = []
@@ -48,7 +50,7 @@ def read(
             nodes.append(_node(node, where[node.name]))
     outputs, gradients, mutated = _results(next(iter(reversed(traced.graph.nodes))), owners)
     named = ({}, ()) if record is None else (examples(record), guards(record))
-    graph = Graph(tuple(inputs), tuple(nodes), outputs, gradients, mutated, structure, output, *named)
+    graph = Graph(tuple(inputs), tuple(nodes), outputs, gradients, mutated, structure, output, *named, returned)
     return graph, constants
 
 

@@ -40,6 +40,7 @@ def to_json(graph: Graph) -> str:
             "outputs": list(graph.outputs),
             "gradients": [list(pair) for pair in graph.gradients],
             "mutated": [list(pair) for pair in graph.mutated],
+            "returned": [list(pair) for pair in graph.returned],
             "structure": graph.structure,
             "output": graph.output,
             "sizes": dict(graph.sizes),
@@ -71,7 +72,8 @@ def from_json(text: str) -> Graph:
             _pairs(read["mutated"]),
             read["structure"],
             read["output"],
-            *(_named(read["sizes"], read["guards"]) if read["format"] != _OLDER else ()),
+            *(_named(read["sizes"], read["guards"]) if read["format"] != _OLDER else ({}, ())),
+            _pairs(read.get("returned", [])),  # which files of older versions have not
         )
         _check_places(graph)
         _check_sizes(graph)
@@ -100,7 +102,7 @@ def _check_order(graph: Graph) -> None:
             what = f"it reads {unknown[0]}, which is not computed before it" if unknown else "its name stands twice"
             refuse("the graph of a traced module is damaged", got=f"{node.name}: {what}")
         known.add(node.name)
-    named = [name for name, _ in (*graph.gradients, *graph.mutated)]
+    named = [name for name, _ in (*graph.gradients, *graph.mutated, *graph.returned)]
     for name in [*named, *(each for each in graph.outputs if each is not None)]:
         if name not in known:
             refuse("the graph of a traced module is damaged", got=f"a result {name} that nothing computes")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.tap import opened
 from jaxgrad._core.types import Array, Buffers, Params
 from jaxgrad.func.call import Aux
 from jaxgrad.random import Generator
@@ -16,6 +17,7 @@ from jaxgrad.trace.capture import Source
 from jaxgrad.trace.graph import Graph
 from jaxgrad.trace.interpret import run
 from jaxgrad.trace.shapes import Captured, Shapes, feed
+from jaxgrad.trace.watched import Exchange, Watched
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ class Traced:
         held = self.buffers if buffers is None else {**self.buffers, **buffers}
         reached = {name for _, name in captured.graph.gradients} - self.frozen
         own = {name: params[name] if name in reached else jax.lax.stop_gradient(params[name]) for name in self.params}
-        loss, after, stream = _loss(captured, own, arrays, held, generator)
+        tap = opened()
+        watched = Watched.by(tap, captured.graph)
+        loss, after, stream, seen = _loss(captured, own, arrays, held, generator, watched)
+        if tap is not None:
+            tap.tell(seen)
         changed = {name: value for name, value in after.items() if name in own}
         return loss, Aux(
             buffers={name: after.get(name, value) for name, value in held.items()},
@@ -107,18 +113,24 @@ class Traced:
 
 
 def _loss(
-    captured: Captured, params: Params, batch: tuple[Array, ...], buffers: Buffers, generator: Generator | None
-) -> tuple[Array, Mapping[str, Array], Generator | None]:
-    """The loss, the values that the forward changes, and the stream; its derivative is that of the graph."""
+    captured: Captured,
+    params: Params,
+    batch: tuple[Array, ...],
+    buffers: Buffers,
+    generator: Generator | None,
+    watched: Watched,
+) -> tuple[Array, Mapping[str, Array], Generator | None, Mapping[str, Array]]:
+    """The loss, the values that the forward changes, the stream, and what is watched; its derivative is the graph's."""
     graph = captured.graph
-    forward = [*(each for each in graph.outputs if each), *(node for node, _ in graph.mutated)]
-    given = batch, buffers, generator
+    forward = [*(each for each in graph.outputs if each), *(node for node, _ in graph.mutated), *watched.nodes]
+    given = batch, buffers, generator, watched.instead
 
     def evaluate(params: Params, given: Any, wanted: list[str]) -> tuple[dict[str, Any], Any]:
-        batch, buffers, generator = given
-        values, stream = run(graph, feed(captured, params, batch, buffers), generator, wanted)
+        batch, buffers, generator, instead = given
+        exchange = Exchange(instead)
+        values, stream = run(graph, feed(captured, params, batch, buffers), generator, wanted, exchange)
         after = {name: values[node] for node, name in graph.mutated}
-        return values, (values[forward[0]], after, stream)
+        return values, (values[forward[0]], after, stream, watched.named(values, exchange.own))
 
     @jax.custom_vjp
     def loss(params: Params, given: Any) -> Any:
@@ -140,7 +152,7 @@ def _loss(
         }, None
 
     loss.defvjp(forwards, backwards)
-    result: tuple[Array, Mapping[str, Array], Generator | None] = loss(params, given)
+    result: tuple[Array, Mapping[str, Array], Generator | None, Mapping[str, Array]] = loss(params, given)
     return result
 
 

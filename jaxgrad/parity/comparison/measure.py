@@ -13,10 +13,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from jaxgrad.parity.comparison.sums import TOGETHER, distances, size_of, sums
 from jaxgrad.parity.record.model import PHASES, STATE, StepRecord, Tensors
-
-_TOGETHER = 1 << 16
-"""Elements that are measured end to end; a larger tensor is measured alone."""
 
 
 @dataclass(frozen=True)
@@ -87,58 +85,31 @@ def _measure(
     start: Tensors | None,
     floor: Mapping[str, float] | None,
 ) -> Measured:
-    """The measures of a group of tensors, end to end in one array."""
-    sizes = np.array([_size(reference[name]) for name in names])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    c, r = (_flat([side[name] for name in names]) for side in (candidate, reference))
-    t = r if centre is reference else _flat([centre[name] for name in names])
+    """The measures of a group of tensors."""
+    sizes = np.array([size_of(reference[name]) for name in names])
+    sides = [candidate, reference] if centre is reference else [candidate, reference, centre]
+    sides = sides if start is None else [*sides, start]
+    found = sums([[side[name] for name in names] for side in sides], sizes, moves=start is not None)
     with np.errstate(all="ignore"):
-        d, gap, t = _differences(c, r, t)
-        norm, most = _norms(d, starts)
-        size, tallest = _norms(t, starts)
         last = np.array([_last_place(candidate[name], reference[name]) for name in names])
         half = np.where(sizes == 1, last, last / 2)
         known = [noise.get(name, (0.0, 0.0)) for name in names]
         least = np.array([(floor or {}).get(name, 0.0) for name in names])
         norms, mosts = (np.array([pair[i] for pair in known]) for i in (0, 1))
-        usual = np.asarray(np.maximum.reduce([half * size, norms, least]))
-        highest = np.asarray(np.maximum.reduce([half * tallest, mosts, least]))
-        by_norm, by_element = _over(norm, usual), _over(most, highest)
-        widest: np.ndarray = np.maximum.reduceat(gap, starts)
-        nonfinite = np.isinf(widest)
-        absolute = np.maximum.reduceat(np.where(np.isinf(gap), 0.0, gap), starts) if nonfinite.any() else widest
-        moved = np.full(len(names), np.nan)
-        if start is not None:
-            moved = _over(norm, _norms(t - _flat([start[name] for name in names]), starts)[0])
+        usual = np.asarray(np.maximum.reduce([half * found.size, norms, least]))
+        highest = np.asarray(np.maximum.reduce([half * found.tallest, mosts, least]))
+        by_norm, by_element = _over(found.norm, usual), _over(found.most, highest)
         return Measured(
             tuple(names),
-            widest > 0,
-            nonfinite,
-            absolute,
-            np.asarray(_over(norm, size)),
-            moved,
+            found.widest > 0,
+            np.isinf(found.widest),
+            found.absolute,
+            np.asarray(_over(found.norm, found.size)),
+            np.full(len(names), np.nan) if start is None else _over(found.norm, found.moved),
             np.where(by_norm >= by_element, usual, highest),
             np.maximum(by_norm, by_element),
-            np.array([_worst(gap, d, at, n) for at, n in zip(starts, sizes, strict=True)]),
+            found.worst,
         )
-
-
-def _differences(c: np.ndarray, r: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Candidate from centre, from reference (inf where one alone is finite), the centre; 0 for the rest."""
-    d, gap = c - t, np.abs(c - r)
-    if np.isfinite(np.sum(d) + np.sum(gap)):
-        return d, gap, t
-    same = (c == r) | (np.isnan(c) & np.isnan(r))
-    finite = np.isfinite(c) & np.isfinite(r)
-    counts = finite & np.isfinite(t)
-    gap = np.where(same, 0.0, np.where(finite, gap, np.inf))
-    return np.where(counts, d, 0.0), gap, np.where(counts, t, 0.0)
-
-
-def _worst(gap: np.ndarray, d: np.ndarray, at: int, n: int) -> int:
-    """The flat index of the worst of the elements that differ."""
-    here = gap[at : at + n]
-    return int(np.argmax(np.where(here > 0, np.maximum(here, np.abs(d[at : at + n])), -1.0)))
 
 
 def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]) -> dict[str, Any]:
@@ -170,18 +141,9 @@ def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]
 
 
 def _spread(runs: Sequence[Tensors], centre: Tensors, names: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """The largest distances of any run from the centre, of a group of tensors, end to end in one array."""
-    sizes = np.array([_size(centre[name]) for name in names])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    t = _flat([centre[name] for name in names])
-    norms, most = np.zeros(len(names)), np.zeros(len(names))
-    with np.errstate(all="ignore"):
-        for run in runs:
-            d = _flat([run[name] for name in names]) - t
-            if not np.isfinite(np.sum(d)):
-                d = np.where(np.isfinite(d), d, 0.0)
-            norm, largest = _norms(d, starts)
-            norms, most = np.maximum(norms, norm), np.maximum(most, largest)
+    """The largest distances of any run from the centre, of a group of tensors."""
+    sizes = np.array([size_of(centre[name]) for name in names])
+    norms, most = distances([[side[name] for name in names] for side in (centre, *runs)], sizes).max(0)
     return dict(zip(names, zip(norms.tolist(), most.tolist(), strict=True), strict=True))
 
 
@@ -190,10 +152,10 @@ def _groups(names: Sequence[str], tensors: Tensors) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     together = 0
     for name in names:
-        together += _size(tensors[name])
-        if groups[-1] and together > _TOGETHER:
+        together += size_of(tensors[name])
+        if groups[-1] and together > TOGETHER:
             groups.append([])
-            together = _size(tensors[name])
+            together = size_of(tensors[name])
         groups[-1].append(name)
     return groups
 
@@ -202,34 +164,8 @@ def _counts(array: np.ndarray) -> bool:
     return array.size > 0 and array.dtype.kind not in "iub"
 
 
-def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([_real(array) for array in arrays]) if len(arrays) > 1 else _real(arrays[0])
-
-
-def _real(array: np.ndarray) -> np.ndarray:
-    array = np.asarray(array)
-    if array.dtype.kind == "c":
-        array = np.stack([array.real, array.imag], -1)
-    return array.astype(np.float64, copy=False).reshape(-1)
-
-
-def _size(array: np.ndarray) -> int:
-    return array.size * (2 if array.dtype.kind == "c" else 1)
-
-
 def _fits(run: Tensors, reference: Tensors, name: str) -> bool:
     return name in run and run[name].shape == reference[name].shape
-
-
-def _norms(d: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Euclidean norm and largest magnitude of each tensor."""
-    alone = len(starts) == 1
-    most: np.ndarray = np.maximum(d.max(), -d.min())[None] if alone else np.maximum.reduceat(np.abs(d), starts)
-    if not 1e-150 < most.max(initial=0.0) < 1e150:
-        return most, most
-    if alone:
-        return np.maximum(np.sqrt(np.dot(d, d)), most), most
-    return np.maximum(np.sqrt(np.add.reduceat(d * d, starts)), most), most  # squares of tiny numbers are lost
 
 
 def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -169,5 +169,5 @@ class Observer:
 
 def _observed(own: StepRecord, doubles: StepRecord | None, runs: Any = (), double_runs: Any = ()) -> Observation:
     """A step with what its other runs say of its rounding; they themselves are not kept."""
-    noise = spread(own, doubles or own, runs)
-    return Observation(own, doubles, noise, {} if doubles is None else spread(doubles, doubles, double_runs))
+    noise = spread(own, doubles or own, runs) if doubles is not None or runs else {}
+    return Observation(own, doubles, noise, spread(doubles, doubles, double_runs) if doubles and double_runs else {})

@@ -1,4 +1,4 @@
-"""A train state of ours as the phases of a record, and back."""
+"""A train state of ours as the phases of a record, and in double precision."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,20 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgrad import optim, random
-from jaxgrad._core.errors import explain
-from jaxgrad.optim.hyperparams import find_states, is_optimizer_state
-from jaxgrad.parity.record.model import Tensors, optimizer_name, split_optimizer_name
+from jaxgrad.optim.hyperparams import is_optimizer_state
+from jaxgrad.parity.record.model import Tensors, optimizer_name
 from jaxgrad.train.doubles import Doubles
 from jaxgrad.train.state import TrainState
 
 
-def phases_of(state: TrainState, tx: Any) -> dict[str, Tensors]:
-    """What a state holds, in the phases that come after a step."""
+def phases_of(state: TrainState, tx: Any, *, copied: bool = True) -> dict[str, Tensors]:
+    """What a state holds, in the phases that come after a step; copied, unless no later step takes over its memory."""
     scaler = state.scaler
     return {
-        "optimizer": optimizer_of(tx, state.params, state.opt_state),
-        "params": arrays(state.params),
-        "buffers": arrays(state.buffers),
+        "optimizer": optimizer_of(tx, state.params, state.opt_state, copied=copied),
+        "params": arrays(state.params, copied=copied),
+        "buffers": arrays(state.buffers, copied=copied),
         "scaler": {}
         if scaler is None
         else {"scale": np.array(scaler.scale), "growth_tracker": np.array(scaler.growth_tracker)},
@@ -29,9 +28,9 @@ def phases_of(state: TrainState, tx: Any) -> dict[str, Tensors]:
     }
 
 
-def arrays(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Copies of the arrays of a flat dict; None is left out."""
-    return {name: np.array(value) for name, value in tree.items() if value is not None}
+def arrays(tree: Mapping[str, Any], *, copied: bool = True) -> dict[str, np.ndarray]:
+    """The arrays of a flat dict as numpy's; None is left out."""
+    return {name: np.array(value, copy=copied or None) for name, value in tree.items() if value is not None}
 
 
 def generator_of(generator: Any) -> dict[str, np.ndarray]:
@@ -41,7 +40,7 @@ def generator_of(generator: Any) -> dict[str, np.ndarray]:
     return {"state": generator.get_state(), "position": np.array(generator.position, np.int64)}
 
 
-def optimizer_of(tx: Any, params: Any, opt_state: Any) -> dict[str, np.ndarray]:
+def optimizer_of(tx: Any, params: Any, opt_state: Any, *, copied: bool = True) -> dict[str, np.ndarray]:
     """The optimizer's state under torch's names; empty for one that is not of this package."""
     if not hasattr(getattr(tx, "method", None), "members") or not is_optimizer_state(opt_state):
         return {}
@@ -50,7 +49,9 @@ def optimizer_of(tx: Any, params: Any, opt_state: Any) -> dict[str, np.ndarray]:
     except TypeError:  # LBFGS has no entry for each parameter
         return {}
     return {
-        optimizer_name(key, name): np.array(value) for name, entry in entries.items() for key, value in entry.items()
+        optimizer_name(key, name): np.array(value, copy=copied or None)
+        for name, entry in entries.items()
+        for key, value in entry.items()
     }
 
 
@@ -89,61 +90,3 @@ def _wide_optimizer(node: Any) -> Any:
         kept = {name: jax.tree.map(jnp.float64, value) for name, value in numbers.items()}
         groups.append(group._replace(hyperparams=kept))
     return node._replace(state=jax.tree.map(wide, node.state), param_groups=tuple(groups))
-
-
-def restored(state: TrainState, tx: Any, values: Mapping[str, Tensors]) -> TrainState:
-    """A state that begins its next step from these values; counters of a schedule go on."""
-    params = {name: _like(old, values.get("params", {}).get(name)) for name, old in state.params.items()}
-    buffers = {name: _like(old, values.get("buffers", {}).get(name)) for name, old in state.buffers.items()}
-    generator = state.generator
-    if isinstance(generator, random.Generator) and "state" in values.get("generator", {}):
-        generator = random.Generator.from_state(values["generator"]["state"])
-    opt_state = state.opt_state
-    if "optimizer" in values:
-        opt_state = _restored_optimizer(tx, params, opt_state, values["optimizer"])
-    return state.replace(params=params, buffers=buffers, generator=generator, opt_state=opt_state)
-
-
-def _restored_optimizer(tx: Any, params: Any, opt_state: Any, values: Tensors) -> Any:
-    if not is_optimizer_state(opt_state) or not hasattr(getattr(tx, "method", None), "members"):
-        if find_or_none(opt_state) is None and not values:
-            return opt_state
-        raise TypeError(
-            explain(
-                "single-step mode must put the reference's values into the optimizer's state",
-                got=f"{type(tx).__name__}, whose state is not known",
-                expected="an optimizer of jaxgrad.optim",
-                remedy="from_jax(fn, state, set_state=...), or mode='free'",
-            )
-        )
-    entries: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        key, parameter = split_optimizer_name(name)
-        entries.setdefault(parameter, {})[key] = value
-    known = optimizer_keys(tx, params)
-    entries = {name: {k: v for k, v in entry.items() if k in known} for name, entry in entries.items()}
-    return optim.state_from_parameters(tx, params, {k: v for k, v in entries.items() if v}, opt_state)
-
-
-def optimizer_keys(tx: Any, params: Any) -> set[str]:
-    """The names of torch's tensors that an optimizer of ours keeps for each parameter."""
-    fresh = tx.init(params)
-    records = jax.tree.leaves(fresh.state, is_leaf=_is_record)
-    tensors = {key for record in records if _is_record(record) for key in record._fields}
-    return tensors | {key for group in fresh.param_groups for key in group.scalars}
-
-
-def _is_record(node: Any) -> bool:
-    return isinstance(node, tuple) and hasattr(node, "_fields")
-
-
-def find_or_none(opt_state: Any) -> Any:
-    """The first state of an optimizer of ours in a tree, or None."""
-    try:
-        return find_states(opt_state)[0]
-    except ValueError:
-        return None
-
-
-def _like(old: Any, value: Any) -> Any:
-    return old if value is None else jnp.asarray(np.asarray(value).astype(old.dtype)).reshape(jnp.shape(old))

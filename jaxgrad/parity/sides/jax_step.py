@@ -13,7 +13,8 @@ from jaxgrad._core.dtypes import x64_enabled
 from jaxgrad.parity.record.model import StepRecord, Tensors
 from jaxgrad.parity.sides.batches import as_arrays, recorded
 from jaxgrad.parity.sides.jax_look import Look
-from jaxgrad.parity.sides.jax_state import arrays, lr_of, phases_of, restored, widened
+from jaxgrad.parity.sides.jax_restore import Restore
+from jaxgrad.parity.sides.jax_state import arrays, lr_of, phases_of, widened
 from jaxgrad.parity.sides.perturb import one_ulp
 from jaxgrad.parity.sides.purity import narrow_parts
 from jaxgrad.train.parts import Parts
@@ -39,11 +40,15 @@ class JaxStep:
     names: Any = None
     only: frozenset[str] | None = None
     each_module: bool = False
-    _looks: dict[Any, Look] = field(default_factory=dict, repr=False, compare=False)
+    _programs: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def look(self, *, whole: bool) -> Look:
         """The program that looks inside a step; runs of one side share it, so that it is compiled once."""
-        return self._looks.setdefault((whole, self.only), Look(self._parts(), self.only, whole=whole))
+        return self._programs.setdefault((whole, self.only), Look(self._parts(), self.only, whole=whole))
+
+    def restore(self) -> Restore:
+        """What puts values into a state; shared likewise."""
+        return self._programs.setdefault("restore", Restore(self._parts().update.tx))
 
     def _parts(self) -> Parts:
         parts = self.train_step.parts
@@ -81,6 +86,7 @@ class JaxRun:
     def __init__(self, side: JaxStep, *, float64: bool = False):
         self.train_step, self.float64 = side.train_step, float64
         self._look = side.look(whole=float64 or side.each_module)
+        self._restore = side.restore()
         self.instead: Tensors = {}
         self.skips = False
         self.parts = parts = self._look.parts
@@ -120,10 +126,10 @@ class JaxRun:
                 "inputs": recorded(batch),
                 "forward": seen["forward"],
                 "loss": seen["loss"],
-                "grads": arrays(seen["grads"]),
-                "clipped": arrays(seen["clipped"]),
+                "grads": arrays(seen["grads"], copied=False),
+                "clipped": arrays(seen["clipped"], copied=False),
                 "lr": lr,
-                **phases_of(self.state, self.parts.update.tx),
+                **phases_of(self.state, self.parts.update.tx, copied=not self._look.whole),
             }
         order = [name for name in self.state.params]
         for phase in ("grads", "clipped"):
@@ -145,7 +151,7 @@ class JaxRun:
     def restore(self, values: Mapping[str, Tensors], perturbed: int | None = None) -> None:
         """Begin the next step from these values; see ``Run``."""
         with self._precision():
-            self.state = restored(self.state, self.parts.update.tx, values)
+            self.state = self._restore(self.state, values)
         if perturbed is not None:
             self.perturb(perturbed)
 

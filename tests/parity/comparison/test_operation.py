@@ -92,5 +92,5 @@ def test_a_judgement_that_fails_does_not_cost_the_report(monkeypatch, x64):
     planted(monkeypatch, "tanh")
     module, loss_fn, batch = mlp()
     report = parity.compare(*pair(module, loss_fn, batch), [batch])
-    assert not report.ok and report.first.phase == "loss" and report.first.operation is None
+    assert not report.ok and report.first.phase == "forward" and report.first.operation is None
     assert "does not run alone" in report.noise["explaining_failed"]
