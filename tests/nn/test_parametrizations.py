@@ -63,6 +63,49 @@ def test_spectral_norm_is_torchs(layer):
         compare(*pair(layer, "spectral_norm", n_power_iterations=2, eps=1e-3, dim=-1), calls=2)
 
 
+READ_MORE_THAN_ONCE = {
+    "lstm": ("LSTM", (3, 4, 2), ("weight_hh_l1", "weight_ih_l0", "weight_hh_l0"), [(5, 2, 3)]),
+    "projected": ("LSTM", (3, 4, 1, False, True, 0.0, True, 2), ("weight_hr_l0", "weight_ih_l0_reverse"), [(2, 5, 3)]),
+    "gru": ("GRU", (3, 4), ("weight_hh_l0",), [(5, 2, 3)]),
+    "cell": ("LSTMCell", (3, 4), ("weight_hh", "weight_ih"), [(2, 3)]),
+    "self attention": ("MultiheadAttention", (4, 2), ("in_proj_weight",), [(5, 2, 4)]),
+    "of others": ("MultiheadAttention", (4, 2), ("in_proj_weight",), [(5, 2, 4), (6, 2, 4)]),
+    "unbatched": ("MultiheadAttention", (4, 2), ("in_proj_weight",), [(5, 4)]),
+    "of other sizes": (
+        "MultiheadAttention",
+        (4, 2, 0.0, True, False, False, 3, 3),
+        ("k_proj_weight",),
+        [(5, 2, 4), (6, 2, 3)],
+    ),
+}
+"""Class, sizes, names of the normed weights, shapes of the inputs."""
+
+
+@pytest.mark.parametrize("case", READ_MORE_THAN_ONCE)
+def test_each_reading_of_a_weight_iterates(case):
+    name, sizes, weights, shapes = READ_MORE_THAN_ONCE[case]
+    torch.manual_seed(3)
+    theirs = getattr(torch.nn, name)(*sizes, dtype=torch.float64)
+    rngs = nn.Rngs(random.manual_seed(3))
+    ours = getattr(nn, name)(*sizes, dtype=jnp.float64, rngs=rngs)
+    for weight in weights:
+        theirs = torch.nn.utils.parametrizations.spectral_norm(theirs, weight)
+        ours = parametrizations.spectral_norm(ours, weight, rngs=rngs)
+    arrays = [torch.randn(shape, dtype=torch.float64) for shape in shapes]
+    if name == "MultiheadAttention":
+        arrays += [arrays[-1]] * (3 - len(arrays))
+    made = {id(each): jnp.asarray(each.numpy()) for each in arrays}  # attention asks which are one and the same
+    given, state = tuple(made[id(each)] for each in arrays), func.extract(ours)
+    for _ in range(2):
+        expected = theirs(*arrays)
+        found, aux = func.functional_call(ours, state, given, training=True, has_aux=True)
+        state = state[0], aux.buffers
+        for mine, yours in zip(jax.tree.leaves(found), jax.tree.leaves(expected, is_leaf=torch.is_tensor), strict=True):
+            close(mine, yours)
+        for key, buffer in theirs.named_buffers():
+            close(aux.buffers[key], buffer)
+
+
 def test_a_bias_is_divided_by_its_norm_and_two_names_may_be_computed():
     rngs = nn.Rngs(random.manual_seed(0))
     plain = nn.Linear(3, 2, dtype=jnp.float64, rngs=rngs)

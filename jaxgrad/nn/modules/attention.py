@@ -159,11 +159,19 @@ class MultiheadAttention(Module):
             second = first if key is query else _swapped(key)
             third = first if value is query else second if value is key else _swapped(value)
             query, key, value = first, second, third
+        self._look(query, key, value)
         output, weights = self._attend(query, key, value, padding, need_weights, mask, average_attn_weights, is_causal)
         if not swap:
             return output, weights
         output = jnp.swapaxes(output, 0, 1)
         return output if self._call is None else self._call.arrange(output, (1, 0, 2)), weights
+
+    def _look(self, query: Array, key: Array, value: Array) -> None:
+        """Torch's looks whether another kernel would do, which read the weight twice: ``spectral_norm`` counts them."""
+        if query.ndim == 3 and query is key and key is value:
+            bias = value_of(self.in_proj_bias)
+            if (bias is None or bias.dtype == query.dtype) and self.in_proj_weight is not None:
+                value_of(self.in_proj_weight)
 
     def _attend(self, query: Array, key: Array, value: Array, *options: Any) -> Any:
         padding, need_weights, mask, average, is_causal = options
@@ -185,7 +193,7 @@ class MultiheadAttention(Module):
             key_padding_mask=padding,
             need_weights=need_weights,
             attn_mask=mask,
-            use_separate_proj_weight=self.in_proj_weight is None,
+            use_separate_proj_weight=(self.kdim, self.vdim) != (self.embed_dim, self.embed_dim),
             q_proj_weight=value_of(self.q_proj_weight),
             k_proj_weight=value_of(self.k_proj_weight),
             v_proj_weight=value_of(self.v_proj_weight),

@@ -94,10 +94,13 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters of every layer and direction."""
-        names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
-        names += ("weight_hr",) if self.proj_size else ()
+        return [[getattr(self, name) for name in names] for names in self._weight_names()]
+
+    def _weight_names(self) -> list[list[str]]:
+        kinds = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
+        kinds += ("weight_hr",) if self.proj_size else ()
         suffixes = [suffix for layer in range(self.num_layers) for suffix in self._suffixes(layer)]
-        return [[getattr(self, name + suffix) for name in names] for suffix in suffixes]
+        return [[kind + suffix for kind in kinds] for suffix in suffixes]
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         r"""A sequence (T, N, F), (N, T, F) with ``batch_first``, (T, F), or packed -> the outputs and the last state.
@@ -110,8 +113,9 @@ class RNNBase(Module):
         Returns:
             Outputs in the form of the input, with H * directions features; the state after the last step.
         """
+        weights = self._weights()
         if isinstance(input, PackedSequence):
-            return self._run_packed(input, hx)
+            return self._run_packed(input, hx, weights)
         x = jnp.asarray(input)
         if x.ndim not in (2, 3):
             tensor = " tensor" if self.mode.startswith("RNN") else ""
@@ -123,13 +127,13 @@ class RNNBase(Module):
         if not batched:
             x = x[None] if self.batch_first else x[:, None]
             state = None if state is None else tuple(each[:, None] for each in state)
-        self._check_input(x, 3)
+        self._check_input(x, 3, weights[0].ih.dtype)
         x = jnp.swapaxes(x, 0, 1) if self.batch_first else x
         state = self._checked_state(state, x.shape[1], x.dtype)
         if x.shape[0] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, last = recurrent(
-            self.mode, x, state, self._weights(), bidirectional=self.bidirectional, between=self._dropping()
+            self.mode, x, state, weights, bidirectional=self.bidirectional, between=self._dropping()
         )
         if not batched:
             return output[:, 0], self._as_hx(tuple(each[:, 0] for each in last))
@@ -138,10 +142,10 @@ class RNNBase(Module):
         output = jnp.swapaxes(output, 0, 1)  # torch hands on a view
         return output if self._call is None else self._call.arrange(output, (1, 0, 2)), self._as_hx(last)
 
-    def _run_packed(self, packed: PackedSequence, hx: Any) -> Any:
+    def _run_packed(self, packed: PackedSequence, hx: Any, weights: list[Weights]) -> Any:
         """Padded, with a mask of what still runs; dropout sees the packed data, as torch's does."""
         data, sizes, order, back = packed
-        self._check_input(data, 2)
+        self._check_input(data, 2, weights[0].ih.dtype)
         state = None if hx is None else self._as_state(hx)
         if state is not None and order is not None:
             state = tuple(jnp.take(each, order, axis=1) for each in state)
@@ -157,7 +161,7 @@ class RNNBase(Module):
             self.mode,
             unpacked(data, sizes, steps),
             state,
-            self._weights(),
+            weights,
             bidirectional=self.bidirectional,
             between=between,
             running=np.arange(n) < sizes[:, None],
@@ -174,13 +178,22 @@ class RNNBase(Module):
         return lambda output: self.draw(F.dropout, output, self.dropout, True)
 
     def _weights(self) -> list[Weights]:
+        """Of every layer and direction, read as often as torch reads them, which ``spectral_norm`` counts.
+
+        Torch looks first whether a weight has changed since the last call, and one that is computed always has; then
+        it takes all of them. Each time it asks whether there is such a weight, and what it is.
+        """
+
+        def read(name: str) -> Any:
+            return getattr(self, name) if hasattr(self, name) else None
+
+        names = self._weight_names()
+        any(read(name) is not vars(self).get(name) for each in names for name in each)
         found = []
-        for layer in range(self.num_layers):
-            for suffix in self._suffixes(layer):
-                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-                variables = [getattr(self, name + suffix, None) for name in names]
-                values: list[Any] = [value_of(each) for each in variables]
-                found.append(Weights(*values))
+        for each in names:
+            ih, hh, *others = (value_of(read(name)) for name in each)
+            biases, hr = (others[:2], others[2:]) if self.bias else ([None, None], others)
+            found.append(Weights(ih, hh, *biases, *hr))
         return found
 
     def _as_state(self, hx: Any) -> State:
@@ -199,8 +212,7 @@ class RNNBase(Module):
             raise RuntimeError(f"For {kind} input, hx and cx should also be {rank}-D but got ({got}) tensors")
         raise RuntimeError(f"For {kind} input, hx should also be {rank}-D but got {ranks[0]}-D tensor")
 
-    def _check_input(self, x: Array, rank: int) -> None:
-        dtype = self.weight_ih_l0.get_value().dtype
+    def _check_input(self, x: Array, rank: int, dtype: Any) -> None:
         if x.dtype != dtype:
             ours, theirs = f"torch.{x.dtype}", f"torch.{dtype}"
             raise ValueError(

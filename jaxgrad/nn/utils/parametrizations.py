@@ -76,8 +76,8 @@ def spectral_norm(
     them as constants. A weight with one axis is divided by its norm, and has neither.
 
     Differs from torch: the module given does not change; see
-    :func:`jaxgrad.nn.utils.parametrize.register_parametrization`. And torch's recurrent layers and its attention read a
-    weight more often in one call than these do, and iterate as often.
+    :func:`jaxgrad.nn.utils.parametrize.register_parametrization`. Recurrent layers read a weight twice in one call, the
+    first that is computed four times; self-attention reads ``in_proj_weight`` three times; all as torch does.
 
     Args:
         module: an ``nn.Module``.
