@@ -1,4 +1,4 @@
-"""Recurrent layers, attention and the Transformer in float32, by torch's own rounding; 16 bits by dtype."""
+"""Recurrent layers, attention and sums over positions in float32, by torch's own rounding; 16 bits by dtype."""
 
 import statistics
 
@@ -18,6 +18,8 @@ LAYERS = [
     ("RNN", (12, 16), {}, [(20, 4, 12)]),
     ("MultiheadAttention", (16, 4), {}, [(10, 3, 16)] * 3),
     ("TransformerEncoderLayer", (16, 4, 32, 0.0), {}, [(10, 3, 16)]),
+    ("Conv2d", (2, 3, 3), {}, [(4, 2, 60, 60)]),
+    ("ConvTranspose3d", (2, 3, 3), {"stride": 2}, [(2, 2, 9, 9, 9)]),
 ]
 
 

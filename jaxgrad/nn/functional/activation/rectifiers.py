@@ -10,7 +10,7 @@ from jaxgrad._core.dtype_names import torch_name
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
-from jaxgrad._core.shapes import along
+from jaxgrad._core.over_positions import over_positions
 from jaxgrad._core.types import Array
 
 
@@ -235,7 +235,7 @@ def prelu(input: Float[Array, "*shape"], weight: Float[Array, "*channels"]) -> F
                 f"Found parameter numbers = {w.size} and channel size = {channels}."
             )
     check_kernel("prelu_cpu", x)
-    w = along(w, 1, x.ndim) if x.ndim > 1 else w.reshape((-1,) * x.ndim)
+    w = over_positions(w, 1, x.shape) if x.ndim > 1 else w.reshape((-1,) * x.ndim)
     positive = x > 0
     below = jnp.where(positive, 0, x)  # inf times 0 would be nan in the derivative by w
     return jnp.where(positive, x, w * below)

@@ -14,7 +14,7 @@ from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.castable import castable
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
-from jaxgrad._core.shapes import along
+from jaxgrad._core.over_positions import over_positions
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.conv import bilinear, checks
 from jaxgrad.nn.functional.conv.columns import Window
@@ -163,5 +163,5 @@ def _conv(n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any,
     else:
         y = convolve(x, weight, stride, pads, dilation, groups)
     if bias is not None:
-        y = y + along(bias, 1, y.ndim)
+        y = y + over_positions(bias, 1, y.shape)
     return y if was_batched else y[0]

@@ -14,7 +14,7 @@ from jaxtyping import Num
 from jaxgrad._core.arguments import as_integer, wrong_kind
 from jaxgrad._core.castable import castable
 from jaxgrad._core.operations import operation
-from jaxgrad._core.shapes import along
+from jaxgrad._core.over_positions import over_positions
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.conv import bilinear, checks
 from jaxgrad.nn.functional.conv.columns import Window
@@ -135,13 +135,13 @@ def _conv_transpose(
     checks.check_weight_dtype(x, weight)
 
     if (y := _by_convolution(x, weight, stride, padding, output_padding, dilation, groups)) is not None:
-        y = y if bias is None else y + along(bias, 1, y.ndim)
+        y = y if bias is None else y + over_positions(bias, 1, y.shape)
         return y if was_batched else y[0]
     reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
     pads = tuple((r - p, r - p + o) for r, p, o in zip(reach, padding, output_padding, strict=True))
     y = spread_and_convolve(x, turned(weight, groups), (1,) * n, pads, stride, dilation, groups)
     if bias is not None:
-        y = y + along(bias, 1, y.ndim)
+        y = y + over_positions(bias, 1, y.shape)
     return y if was_batched else y[0]
 
 
