@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jaxgrad.nn import functional as F
 from jaxgrad.nn.functional.vision import taps
@@ -58,6 +60,27 @@ def test_antialiased(mode):
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 2, 9, 7)))
     for kwargs in ANTIALIASED:
         compare("interpolate", x, mode=mode, antialias=True, **kwargs)
+
+
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_bytes_are_resampled_bit_for_bit(data):
+    mode = data.draw(st.sampled_from(["bilinear", "bicubic", "lanczos"]))
+    kwargs = {"mode": mode, "antialias": mode == "lanczos" or data.draw(st.booleans(), "antialias")}
+    kwargs["align_corners"] = None if mode == "lanczos" else data.draw(st.booleans(), "align_corners")
+    n, c, height, width = (data.draw(st.integers(low, high)) for low, high in ((1, 2), (1, 5), (2, 20), (2, 20)))
+    sizes = st.integers(2, 30), st.integers(2, 30)
+    factors = st.floats(2 / height, 3), st.floats(2 / width, 3)
+    by_size = data.draw(st.booleans(), "by size")
+    kwargs["size" if by_size else "scale_factor"] = tuple(map(data.draw, sizes if by_size else factors))
+    levels = data.draw(st.sampled_from([256, 2]))
+    x = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, levels, (n, c, height, width)) * (
+        255 // (levels - 1)
+    )
+    theirs = torch.nn.functional.interpolate(torch.from_numpy(x.astype(np.uint8)), **kwargs)
+    ours = F.interpolate(jnp.asarray(x, jnp.uint8), **kwargs)
+    assert ours.dtype == jnp.uint8
+    np.testing.assert_array_equal(ours, theirs.numpy())
 
 
 def test_the_nearest_place_is_torchs_for_all_sizes_and_factors():
@@ -144,6 +167,9 @@ REFUSED = {
     "affine sizes": lambda F, t: F.affine_grid(t(2, 2, 3), (2, 3, 4)),
     "affine empty": lambda F, t: F.affine_grid(t(2, 2, 3), (2, 3, 0, 5)),
     "affine dtype": lambda F, t: F.affine_grid(t(2, 2, 3, dtype="int64"), (2, 3, 4, 5)),
+    "bytes on a line": lambda F, t: F.interpolate(t(2, 3, 5, dtype="uint8"), 3, mode="linear"),
+    "bytes in space": lambda F, t: F.interpolate(t(2, 3, 5, 5, 5, dtype="uint8"), 3, mode="trilinear"),
+    "integers": lambda F, t: F.interpolate(t(2, 3, 5, 5, dtype="int32"), 3, mode="bilinear", antialias=True),
     "mode": interpolation((2, 3, 5), 3, mode="cubic"),
     "pad: odd": lambda F, t: F.pad(t(3, 5, 5), (1, 2, 1)),
     "pad: too many": lambda F, t: F.pad(t(2, 3), (1,) * 6),
@@ -178,6 +204,7 @@ TAKEN = {
     "grid, no places": lambda F, t: F.grid_sample(t(2, 3, 5, 5), t(2, 0, 4, 2)),
     "grid, no batch": lambda F, t: F.grid_sample(t(0, 3, 5, 5), t(0, 4, 4, 2)),
     "bytes": lambda F, t: F.interpolate(t(2, 3, 5, dtype="uint8"), 3),
+    "bytes in a plane": lambda F, t: F.interpolate(t(2, 3, 5, 5, dtype="uint8"), 3, mode="bilinear"),
     "bfloat16": lambda F, t: F.interpolate(t(2, 3, 5, 5, dtype="bfloat16"), 3, mode="bilinear"),
     "pad: integers": lambda F, t: F.pad(t(2, 3, dtype="int64"), (1, 1), value=1.5),
     "pad: to nothing": lambda F, t: F.pad(t(2, 3), (-1, -2)),

@@ -19,7 +19,7 @@ from jaxgrad._core.operations import operation
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional import pooling
 from jaxgrad.nn.functional.sizes import Sizes
-from jaxgrad.nn.functional.vision import taps
+from jaxgrad.nn.functional.vision import bytes, taps
 from jaxgrad.nn.functional.vision.taps import Taps
 
 _AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos": 2}
@@ -41,8 +41,9 @@ def interpolate(
     r"""Mirror of ``torch.nn.functional.interpolate``.
 
     Differs from ``jax.image.resize``: torch's modes, and places that follow ``scale_factor`` itself rather than the
-    sizes; downsampling is not smoothed unless ``antialias`` says so. uint8 images are taken by 'nearest' and
-    'nearest-exact' alone.
+    sizes; downsampling is not smoothed unless ``antialias`` says so. uint8 images (two axes, or a nearest mode) are
+    resampled in fixed point, bit for bit as torch does it (torch gives all rows of an image one wide the first one's
+    value where both axes change; these have their own).
 
     Args:
         input: (N, C, \*spatial), one to three spatial axes.
@@ -193,10 +194,13 @@ def _compiled(
     dtype = x.dtype
     if dtype.itemsize == 2 and jnp.issubdtype(dtype, jnp.floating):
         x = x.astype(jnp.float32)
+    whole = dtype == jnp.uint8 and not mode.startswith("nearest")
     for axis in reversed(range(2, x.ndim)):
+        if whole and out[axis - 2] == x.shape[axis]:
+            continue  # whatever the factor says
         table = _table(mode, x.shape[axis], out[axis - 2], factors[axis - 2], align_corners, antialias)
         if table.at.shape[1] > 1 or not np.array_equal(table.at[:, 0], np.arange(x.shape[axis])):
-            x = taps.apply(x, axis, table)
+            x = bytes.apply(x, axis, table) if whole else taps.apply(x, axis, table)
     return x.astype(dtype)
 
 
@@ -290,12 +294,15 @@ def _check_sizes(input: Array, out: Sizes) -> None:
 
 
 def _check_dtype(input: Array, mode: str, antialias: bool) -> None:
-    if jnp.issubdtype(input.dtype, jnp.floating) or (input.dtype == jnp.uint8 and mode.startswith("nearest")):
+    if jnp.issubdtype(input.dtype, jnp.floating):
         return
-    kernel = "nearest" if mode.startswith("nearest") else "cubic" if mode == "bicubic" else "linear"
+    if input.dtype == jnp.uint8 and (mode.startswith("nearest") or input.ndim == 4):
+        return
+    kind = "nearest" if mode.startswith("nearest") else "cubic" if mode == "bicubic" else "linear"
+    kernel = "compute_index_ranges_weights" if antialias else f"compute_indices_weights_{kind}"
     raise NotImplementedError(
         explain(
-            f"\"compute_indices_weights_{kernel}\" not implemented for '{torch_name(input.dtype)}'",
+            f"\"{kernel}\" not implemented for '{torch_name(input.dtype)}'",
             got=f"input {input.dtype}",
             remedy="input.astype(float)",
         )
