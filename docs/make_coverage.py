@@ -1,20 +1,21 @@
 """Writes docs/coverage.md: PyTorch's own databases of samples, and how many of each entry pass here.
 
-    python -m docs.make_coverage                    # every sample of every entry: hours
-    python -m docs.make_coverage --limit 1          # one of each, what coverage.md shows
-    python -m docs.make_coverage --only relu GELU   # these entries, printed
+    python -m docs.make_coverage                    # what coverage.jsonl lacks, or what had no time
+    python -m docs.make_coverage --only relu GELU   # these entries anew
+    python -m docs.make_coverage --seconds 600      # more time for the entries that were cut off
 
-Entries are found by address, so that what is added to the library is picked up. Each runs in float64 to the bound of
-semantics: values, shapes, dtypes, gradients of every input and parameter, buffers after the call, in training and in
-evaluation, and every error input by its sentence.
+Entries are found by address, so that what is added to the library is picked up. What is found of a part of an entry
+is kept in docs/coverage.jsonl as it comes, so a run that was ended goes on where it stood.
 """
 
 import argparse
-import signal
-import sys
+import fcntl
+import json
+import os
+import statistics
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,193 +23,216 @@ import jax
 import torch
 
 from jaxgrad.parity.jax_side import resolve
-from tests.nn.test_embedding import adapted, in_place
-from tests.support import module_samples, op_samples
+from tests.support import entries, module_samples, op_samples
 from tests.support.samples import Tally
 
 PAGE = Path(__file__).parent / "coverage.md"
+FOUND = PAGE.with_suffix(".jsonl")
 
-NOT_MIRRORED = {
-    "Lazy": "lazy modules are left out: a shape is known when a model is built",
+ERRORS = "errors"
+PARTS = {
+    "functions": ("float64", "float32", ERRORS),
+    "modules": ("float64 train", "float64 eval", "float32 train", "float32 eval", ERRORS),
 }
+TITLES = {"functions": "Functions (`op_db`)", "modules": "Modules (`module_db`)"}
+
+ABOUT = """# How much of PyTorch's own databases passes
+
+Written by `python -m docs.make_coverage`, torch {version}. Every sample is run, ours compiled: values, shapes, dtypes,
+gradients of every input and parameter, of modules also names, text and the buffers after the call. A sample of float64
+passes if all of it is within 1e-10 of torch's, one of float32 if every tensor is within {noise} times torch's own
+rounding. An error input passes if ours raises torch's exception with torch's sentence. *Passed* is of all samples: what
+is missing is said beside it. The processor's time for one part of an entry is {seconds} s; of what takes longer,
+samples spread over all are run."""
 
 
 @dataclass
-class Row:
-    """One entry of a database.
+class Result:
+    """What became of a part of an entry.
 
     Attributes:
-        name: of the entry.
-        samples: how many were run.
-        passed: how many of them agree.
-        errors: error inputs run, and how many of them have torch's class and sentence.
-        notes: what was left out, or differs, and why.
+        kind: functions or modules.
+        entry: its name.
+        part: dtype and mode, or the error inputs.
+        passed: of its samples.
+        total: number of its samples.
+        left_out: number of samples, by reason.
+        unreached: number of samples that had no time.
+        differ: what differs, of three samples.
+        noise: float32: the median of its tensors' distances, in units of torch's own rounding.
+        seconds: of the processor, that it had.
     """
 
-    name: str
-    samples: int = 0
+    kind: str
+    entry: str
+    part: str
     passed: int = 0
-    errors: tuple[int, int] = (0, 0)
-    notes: list[str] = field(default_factory=list)
+    total: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    unreached: int = 0
+    differ: list[str] = field(default_factory=list)
+    noise: float | None = None
+    seconds: int = 0
 
-    def line(self) -> str:
-        """A line of the table."""
-        given, right = self.errors
-        errors = f"{right}/{given}" if given else ""
-        return f"| {self.name} | {self.passed}/{self.samples} | {errors} | {'; '.join(self.notes)} |"
-
-
-EMBEDDING = {"adapt": adapted, "leave_out": in_place}
-
-WITH_STATE = ("batch_norm", "instance_norm", "embedding", "embedding_bag")
-"""Functions that return what torch changes in place beside their output."""
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is of."""
+        return self.kind, self.entry, self.part
 
 
-def output_alone(address: str) -> Callable[..., Any]:
-    """Our function at an address; of several results the first where the others are torch's hidden state."""
-    fn = resolve(address)
-    if address.rsplit(".", 1)[-1] not in WITH_STATE:
-        found: Callable[..., Any] = fn
-        return found
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = fn(*args, **kwargs)
-        return result[0] if isinstance(result, tuple) else result
-
-    return call
+Run = Callable[[str, int], Tally]
 
 
-def in_chunks(sample: Any, training: bool) -> str | None:
-    """Of LinearCrossEntropyLoss: torch's recipe for saving memory."""
-    return "chunks are not mirrored" if sample.constructor_input.kwargs.get("options") is not None else None
+def known() -> dict[tuple[str, str, str], Result]:
+    """What was found before."""
+    lines = FOUND.read_text().splitlines() if FOUND.exists() else []
+    return {result.key: result for result in (Result(**json.loads(line)) for line in lines)}
 
 
-class _TooLong(BaseException):
-    pass
+def keep(result: Result) -> dict[tuple[str, str, str], Result]:
+    """Add a result to the file, which other runs may add to; a killed run leaves the file before or the one after."""
+    with PAGE.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results = known() | {result.key: result}
+        beside = FOUND.with_suffix(".tmp")
+        beside.write_text("".join(json.dumps(asdict(results[key])) + "\n" for key in sorted(results)))
+        os.replace(beside, FOUND)
+    return results
 
 
-def measure(name: str, address: str, seconds: int, samples: Callable[[], Tally], errors: Callable[[], Tally]) -> Row:
-    """Run one entry; what cannot be found, breaks or takes too long is said in its row."""
-    row = Row(name)
-    for prefix, reason in NOT_MIRRORED.items():
-        if name.startswith(prefix):
-            row.notes.append(reason)
-            return row
+def functions() -> Iterator[tuple[str, str, Run]]:
+    """Name, address and run of every entry of ``op_db`` that is a function of ``torch.nn.functional``."""
+    for name, variants in sorted(op_samples.database().items()):
+        if not name.startswith("nn.functional.") and name not in entries.OF_TORCH_TOP:
+            continue
+        for op in variants:
+            if torch.float64 in op.supported_dtypes("cpu") or name.endswith("one_hot"):  # else of other devices
+                address = name if name.startswith("nn.") else f"nn.functional.{name}"
+                yield op_samples.op_id(op), address, lambda part, seconds, op=op: function(op, part, seconds)
+
+
+def function(op: Any, part: str, seconds: int) -> Tally:
+    """One part of an entry of ``op_db``."""
+    form = entries.FUNCTIONS.get(op.name, entries.PLAIN)
+    ours = entries.output_alone(op.name)
+    if part == ERRORS:
+        return op_samples.error_inputs(op, ours, adapt=form.adapt)
+    dtype = torch.int64 if op.name.endswith("one_hot") else getattr(torch, part)
+    leave_out = form.leave_out_single if part == "float32" else form.leave_out
+    return op_samples.samples(op, ours, dtype, None, form.jit, leave_out, form.adapt, seconds=seconds)
+
+
+def modules() -> Iterator[tuple[str, str, Run]]:
+    """Name, address and run of every entry of ``module_db``."""
+    for name, info in sorted(module_samples.database().items()):
+        yield name, f"nn.{name}", lambda part, seconds, info=info, name=name: module(info, name, part, seconds)
+
+
+def module(info: Any, name: str, part: str, seconds: int) -> Tally:
+    """One part of an entry of ``module_db``."""
+    form = entries.MODULES.get(name, entries.PLAIN)
+    if part == ERRORS:
+        return module_samples.error_inputs(info)
+    dtype, mode = part.split()
+    return module_samples.samples(
+        info,
+        None,
+        getattr(torch, dtype),
+        (mode == "train",),
+        None,
+        form.jit,
+        form.leave_out if dtype == "float64" else form.leave_out_single,
+        seconds,
+    )
+
+
+def measure(kind: str, entry: str, address: str, part: str, run: Run, seconds: int) -> Result:
+    """Run a part of an entry; what cannot be found or breaks is said."""
+    result = Result(kind, entry, part, seconds=seconds)
     try:
         resolve(address)
-    except (AttributeError, ImportError):
-        row.notes.append("not here")
-        return row
-    signal.signal(signal.SIGPROF, _stop)  # of the processor's time, whatever else the machine does
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    except (AttributeError, ImportError) as error:
+        lazy = "lazy modules are left out: a shape is known when a model is built"
+        result.differ.append(lazy if entry.startswith("Lazy") else f"not here: {error}")
+        return result
     try:
-        tally = samples()
-        row.samples, row.passed = tally.total, tally.passed
-        row.notes += [f"{count} left out: {reason}" for reason, count in tally.left_out.items()]
-        if tally.complaints:
-            row.notes.append(f"{len(tally.complaints)} differ")
-            print(f"{name}: {tally.complaints[0]}", file=sys.stderr)
-        said = errors()
-        row.errors = (said.total, said.passed)
-        if said.complaints:
-            print(f"{name}: {said.complaints[0]}", file=sys.stderr)
-    except _TooLong:
-        row.notes.append(f"not finished in {seconds} s of the processor")
+        with jax.enable_x64(not part.startswith("float32") or entry.endswith("with_dtype")):
+            tally = run(part, seconds)
     except Exception as error:
-        row.notes.append(f"broke off: {type(error).__name__}")
-        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    return row
+        result.differ.append(f"broke off: {type(error).__name__}: {error}")
+        return result
+    result.passed, result.total, result.left_out = tally.passed, tally.total, tally.left_out
+    result.unreached, result.differ = tally.unreached, [each.strip()[:400] for each in tally.complaints[:3]]
+    result.noise = round(float(statistics.median(tally.ratios)), 3) if tally.ratios else None
+    return result
 
 
-def _stop(*_: Any) -> None:
-    raise _TooLong
+def row(entry: str, parts: list[Result | None]) -> str:
+    """A line of the table."""
+    shown, notes = [], []
+    for part in parts:
+        found = part and (part.total or part.differ)
+        shown.append(f"{part.passed}/{part.total}" if part and found and part.total else "")
+        if part and found:
+            reasons = [f"{count} left out: {why}" for why, count in part.left_out.items()]
+            reasons += [f"{part.unreached} not reached in {part.seconds} s"] if part.unreached else []
+            differ = part.total - part.passed - part.unreached - sum(part.left_out.values())
+            reasons += [f"{differ} differ"] if differ else [] if part.total else part.differ
+            notes += [(part.part, reason) for reason in reasons]
+    said = {reason: [name for name, each in notes if each == reason] for _, reason in notes}
+    whole = [reason if len(names) == len(parts) else f"{', '.join(names)}: {reason}" for reason, names in said.items()]
+    return f"| {entry} | {' | '.join(shown)} | {'; '.join(whole)} |"
 
 
-def functions(limit: int | None, seconds: int, only: list[str]) -> list[Row]:
-    """A row for every entry of ``op_db`` that is a function of ``torch.nn.functional``."""
-    rows = []
-    beside = {"softmax", "log_softmax", "sigmoid", "tanh"}  # listed there under torch's top level
-    for name, variants in sorted(op_samples.database().items()):
-        if not name.startswith("nn.functional.") and name not in beside:
-            continue
-        address = name if name.startswith("nn.") else f"nn.functional.{name}"
-        for op in variants:
-            shown = op_samples.op_id(op)
-            if only and shown.split(".")[0] not in only:
-                continue
-            if op.variant_test_name.startswith("chunked"):
-                continue  # a saving of memory that is not mirrored
-            if torch.float64 not in op.supported_dtypes("cpu") and name != "nn.functional.one_hot":
-                continue  # a variant for other devices
-            dtype = torch.int64 if name == "nn.functional.one_hot" else torch.float64
-            form = EMBEDDING if "embedding" in name and "cosine" not in name else {}
-
-            def run(op: Any = op, address: str = address, dtype: Any = dtype, form: Any = form) -> Tally:
-                return op_samples.samples(op, output_alone(address), dtype, limit, jit=True, **form)
-
-            def err(op: Any = op, address: str = address, form: Any = form) -> Tally:
-                return op_samples.error_inputs(op, output_alone(address), adapt=form.get("adapt"))
-
-            rows.append(measure(shown, address, seconds, run, err))
-            print(rows[-1].line(), flush=True)
-    return rows
-
-
-def modules(limit: int | None, seconds: int, only: list[str]) -> list[Row]:
-    """A row for every entry of ``module_db``."""
-    rows = []
-    for name, info in sorted(module_samples.database().items()):
-        if only and name not in only:
-            continue
-
-        def run(info: Any = info) -> Tally:
-            return module_samples.samples(info, limit=limit, jit=True, leave_out=in_chunks)
-
-        def err(info: Any = info) -> Tally:
-            return module_samples.error_inputs(info)
-
-        rows.append(measure(name, f"nn.{name}", seconds, run, err))
-        print(rows[-1].line(), flush=True)
-    return rows
-
-
-def page(tables: dict[str, list[Row]], limit: int | None) -> str:
+def page(results: dict[tuple[str, str, str], Result], names: dict[str, list[str]], seconds: int) -> str:
     """The page."""
-    each = "every sample" if limit is None else f"up to {limit} samples, spread over all, of every entry (and mode)"
-    parts = [
-        "# How much of PyTorch's own databases passes",
-        f"Written by `python -m docs.make_coverage{'' if limit is None else f' --limit {limit}'}`: {each}, float64, "
-        f"values and gradients to 1e-10, torch {torch.__version__.split('+')[0]}. Error inputs count as right if ours "
-        "raises torch's exception with torch's sentence. Lazy, quantised and sparse modules are not mirrored.",
-    ]
-    for title, rows in tables.items():
-        whole = [row for row in rows if row.samples and row.passed == row.samples]
-        parts.append(f"## {title}\n\n{len(whole)} of {len(rows)} entries pass whole.")
-        head = "| entry | samples passed | error inputs right | left out, and why |\n|---|---|---|---|\n"
-        parts.append(head + "\n".join(row.line() for row in rows))
+    version = torch.__version__.split("+")[0]
+    parts = [ABOUT.format(version=version, noise=3, seconds=seconds)]
+    for kind, title in TITLES.items():
+        found = {name: [results.get((kind, name, part)) for part in PARTS[kind]] for name in names[kind]}
+        run = [part for row in found.values() for part in row if part]
+        of = [part for part in run if part.part != ERRORS], [part for part in run if part.part == ERRORS]
+        counts = [(sum(part.passed for part in each), sum(part.total for part in each)) for each in of]
+        whole = [n for n, row in found.items() if all(part and not part.differ and not part.unreached for part in row)]
+        parts.append(f"## {title}")
+        parts.append(
+            f"{len(whole)} of {len(found)} entries are run whole and nothing differs; "
+            f"{counts[0][0]} of {counts[0][1]} samples pass, {counts[1][0]} of {counts[1][1]} error inputs."
+        )
+        head = f"| entry | {' | '.join(PARTS[kind])} | what does not pass, and why |\n"
+        head += "|---" * (len(PARTS[kind]) + 2) + "|\n"
+        parts.append(head + "\n".join(row(name, each) for name, each in found.items()))
     return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--limit", type=int, default=None)
-    parser.add_argument(
-        "--seconds", type=int, default=600, help="of the processor; an entry that takes longer is left out"
-    )
-    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--seconds", type=int, default=120, help="of the processor, for a part of an entry")
+    parser.add_argument("--only", nargs="*", default=[], help="entries that are run anew")
+    parser.add_argument("--parts", nargs="*", default=[], help="of which parts: float64, eval, errors, ...")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     jax.config.update("jax_numpy_rank_promotion", "raise")
-    with jax.enable_x64(True):
-        tables = {
-            "Functions (`op_db`)": functions(options.limit, options.seconds, options.only),
-            "Modules (`module_db`)": modules(options.limit, options.seconds, options.only),
-        }
-    if not options.only:
-        PAGE.write_text(page(tables, options.limit))
+    results = known()
+    tasks = [("functions", *each) for each in functions()] + [("modules", *each) for each in modules()]
+    names = {kind: [task[1] for task in tasks if task[0] == kind] for kind in TITLES}
+    for part in dict.fromkeys(
+        part for kind in (ERRORS, *PARTS["functions"], *PARTS["modules"]) for part in PARTS.get(kind, (kind,))
+    ):
+        for kind, entry, address, run in tasks:
+            before = results.get((kind, entry, part))
+            settled = before and not (before.unreached and before.seconds < options.seconds)
+            wanted = entry in options.only or entry.split(".")[0] in options.only if options.only else not settled
+            asked = not options.parts or set(part.split()) & set(options.parts)
+            if part not in PARTS[kind] or not wanted or not asked:
+                continue
+            result = measure(kind, entry, address, part, run, options.seconds)
+            results = keep(result)
+            print(entry, part, f"{result.passed}/{result.total}", *result.differ[:3], flush=True)
+    PAGE.write_text(
+        page({key: each for key, each in results.items() if key[1] in names[key[0]]}, names, options.seconds)
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from jaxgrad import func, nn, random
+from tests.support.entries import in_chunks
 from tests.support.module_samples import error_inputs, infos, samples
 
 NAMES = (
@@ -14,11 +15,6 @@ NAMES = (
     "SoftMarginLoss MultiLabelSoftMarginLoss NLLLoss GaussianNLLLoss PoissonNLLLoss HingeEmbeddingLoss HuberLoss "
     "BCELoss BCEWithLogitsLoss CrossEntropyLoss CTCLoss LinearCrossEntropyLoss"
 ).split()
-
-
-def in_chunks(sample, training):
-    """Torch's recipe for computing in chunks of the batch."""
-    return "chunks are not mirrored" if sample.constructor_input.kwargs.get("options") is not None else None
 
 
 @pytest.mark.parametrize("info", infos(*NAMES), ids=lambda info: info.module_cls.__name__)

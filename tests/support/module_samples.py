@@ -45,7 +45,9 @@ def infos(*names):
     return [database()[name] for name in names]
 
 
-def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=None, jit=True, leave_out=None):
+def samples(
+    info, ours=None, dtype=torch.float64, modes=(True, False), limit=None, jit=True, leave_out=None, seconds=None
+):
     """Run an entry's samples: names, repr, values, gradients of inputs and parameters, buffers after the call.
 
     Args:
@@ -57,6 +59,7 @@ def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=Non
         jit: whether ours is compiled; operation by operation it takes far longer, so of all samples only the first
             is run that way too.
         leave_out: (sample, training) -> a reason to leave it out, or None.
+        seconds: of the processor and a mode, after which no other sample is begun.
     """
     ours = ours or resolve(f"nn.{info.module_cls.__name__}")
     tally = Tally(info.module_cls.__name__)
@@ -66,13 +69,13 @@ def samples(info, ours=None, dtype=torch.float64, modes=(True, False), limit=Non
             drawn = list(info.module_inputs_func(info, "cpu", dtype, False, training))
             if limit is not None and len(drawn) > limit:
                 drawn = [drawn[i * len(drawn) // limit] for i in range(limit)]
-            for number, sample in enumerate(drawn):
+            for number, sample in tally.each(drawn, seconds):
                 reason = leave_out(sample, training) if leave_out else None
                 if reason:
                     tally.leave_out(reason)
                     continue
                 found = _run(info, ours, sample, dtype, training, jit, tally.ratios)
-                if limit is None and jit and number == 0 and not found:
+                if limit is None and seconds is None and jit and number == 0 and not found:
                     found = _run(info, ours, sample, dtype, training, False, tally.ratios)
                 tally.count(found and f"  sample {number}, training={training} ({sample.desc}): {found}")
     return tally
@@ -104,19 +107,16 @@ def _run(info, cls, sample, dtype, training, jit, ratios):
 
     def reference(module, *given):
         args, kwargs = with_tensors(call, iter(given[: len(inputs)]))
-        values = dict(zip(names, given[len(inputs) :], strict=True))
-        return torch.func.functional_call(module, values, args, kwargs)
+        held = dict(zip(names, given[len(inputs) :], strict=True))
+        buffers = {name: value.clone() for name, value in module.named_buffers()}  # which the call changes in place
+        output = torch.func.functional_call(module, {**held, **buffers}, args, kwargs)
+        return output, *buffers.values()
 
     before = {name: to_jax(value) for name, value in theirs.named_buffers()}
-    wide, once = copy.deepcopy(theirs).double(), copy.deepcopy(theirs)
-    torch.manual_seed(42)
-    with torch.no_grad():
-        once(*call[0], **call[1])  # the gradients may take more than one call
     expected = torch_answer(functools.partial(reference, theirs), tensors)
-    after = {name: to_jax(value) for name, value in once.named_buffers()}
     try:
         module = build(cls, sample.constructor_input.args, sample.constructor_input.kwargs)
-        got, buffers = _ours(module, call, inputs, names, tensors, before, expected, training, jit)
+        got = _ours(module, call, inputs, names, tensors, before, expected, training, jit)
     except Exception as error:
         return f"raised {type(error).__name__}: {error}"
     params, own = func.extract(module)
@@ -124,12 +124,11 @@ def _run(info, cls, sample, dtype, training, jit, ratios):
         return f"names {list(params)} {list(own)}, torch's {names} {list(before)}"
     if repr(module) != repr(theirs):
         return f"repr {module!r}, torch's {theirs!r}"
-    values = [*got[0], *(_numpy(buffers[name]) for name in after)]
-    reference_values = [*expected[0], *(_numpy(value) for value in after.values())]
     if dtype != torch.float32:
-        return complaint((values, got[1]), (reference_values, expected[1]))
+        return complaint(got, expected)
     with jax.enable_x64(True):
-        truth = torch_answer(functools.partial(reference, wide), double(tensors))
+        wide = functools.partial(reference, copy.deepcopy(theirs).double())
+        truth = torch_answer(wide, double(tensors))
     return complaint(got, expected, truth, ratios, lambda: neighbours(functools.partial(reference, theirs), tensors))
 
 
@@ -137,14 +136,11 @@ def _ours(module, call, inputs, names, tensors, before, expected, training, jit)
     def forward(*given):
         args, kwargs = to_jax(with_tensors(call, iter(given[: len(inputs)])))
         params = dict(zip(names, given[len(inputs) :], strict=True))
-        return _call(module, params, before, args, kwargs, training)[0]
+        output, buffers = _call(module, params, before, args, kwargs, training)
+        return output, *(jax.lax.stop_gradient(buffers[name]) for name in before)
 
     places = [i for i in expected[1] if differentiable(tensors[i])]
-    arrays = [to_jax(t) for t in tensors]
-    got = jax_answer(forward, arrays, places, jit)
-    args, kwargs = to_jax(call)
-    _, buffers = _call(module, dict(zip(names, arrays[len(inputs) :], strict=True)), before, args, kwargs, training)
-    return got, buffers
+    return jax_answer(forward, [to_jax(t) for t in tensors], places, jit)
 
 
 def _call(module, params, buffers, args, kwargs, training):
@@ -158,10 +154,6 @@ def _call(module, params, buffers, args, kwargs, training):
         has_aux=True,
     )
     return out, {**buffers, **(aux.buffers or {})}
-
-
-def _numpy(value):
-    return jax.device_get(value)
 
 
 def error_inputs(info, ours=None, training=True, leave_out=None):

@@ -68,7 +68,9 @@ def drawing(fn):
     return (lambda *args, **kwargs: fn(*args, generator=random.manual_seed(SEED), **kwargs)[0]) if draws else fn
 
 
-def samples(op, ours=None, dtype=torch.float64, limit=None, jit=True, leave_out=None, adapt=None, gradients=True):
+def samples(
+    op, ours=None, dtype=torch.float64, limit=None, jit=True, leave_out=None, adapt=None, gradients=True, seconds=None
+):
     """Run an entry's samples: shapes, dtypes, values, and the gradients of every floating input.
 
     Args:
@@ -82,6 +84,7 @@ def samples(op, ours=None, dtype=torch.float64, limit=None, jit=True, leave_out=
         leave_out: (sample) -> a reason to leave it out, or None.
         adapt: (args, kwargs) -> (args, kwargs), for what ours takes in another form.
         gradients: whether to differentiate.
+        seconds: of the processor, after which no other sample is begun.
     """
     ours = drawing(ours or ours_of(op))
     tally = Tally(op_id(op))
@@ -90,13 +93,13 @@ def samples(op, ours=None, dtype=torch.float64, limit=None, jit=True, leave_out=
         drawn = list(op.sample_inputs("cpu", dtype, requires_grad=False))
         if limit is not None and len(drawn) > limit:
             drawn = [drawn[i * len(drawn) // limit] for i in range(limit)]
-        for number, sample in enumerate(drawn):
+        for number, sample in tally.each(drawn, seconds):
             reason = leave_out(sample) if leave_out else None
             if reason:
                 tally.leave_out(reason)
                 continue
             found = _run(op, ours, sample, dtype, jit, adapt, gradients, tally.ratios)
-            if limit is None and jit and number == 0 and not found:
+            if limit is None and seconds is None and jit and number == 0 and not found:
                 found = _run(op, ours, sample, dtype, False, adapt, gradients, tally.ratios)
             tally.count(found and f"  sample {number}: {found}\n    {_shown(sample)}")
     return tally

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.entries import cancels
 from tests.support.op_samples import entries, error_inputs, op_id, samples
 
 NAMES = (
@@ -15,11 +16,6 @@ NAMES = (
 ).split()
 OPS = entries(*(f"nn.functional.{name}" for name in NAMES), "nn.functional.linear_cross_entropy")[:-2]
 """Without the two variants of linear_cross_entropy that compute in chunks, a saving of memory that is not mirrored."""
-
-
-def cancels(sample):
-    """A sum of terms of both signs may come to nearly nothing, and its rounding is a matter of luck."""
-    return "a sum that cancels" if sample.kwargs.get("reduction") != "none" else None
 
 
 def compiled(op):
