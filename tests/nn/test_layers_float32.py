@@ -11,6 +11,10 @@ import torch
 from jaxgrad import func, nn, random
 from jaxgrad.nn import functional as F
 from jaxgrad.parity.measure import noise_ratio
+from tests.support.module_samples import infos
+from tests.support.module_samples import samples as module_samples
+from tests.support.op_samples import entries
+from tests.support.op_samples import samples as op_samples
 
 LAYERS = [
     ("LSTM", (12, 16), {"num_layers": 2}, [(20, 4, 12)]),
@@ -18,8 +22,6 @@ LAYERS = [
     ("RNN", (12, 16), {}, [(20, 4, 12)]),
     ("MultiheadAttention", (16, 4), {}, [(10, 3, 16)] * 3),
     ("TransformerEncoderLayer", (16, 4, 32, 0.0), {}, [(10, 3, 16)]),
-    ("Conv2d", (2, 3, 3), {}, [(4, 2, 60, 60)]),
-    ("ConvTranspose3d", (2, 3, 3), {"stride": 2}, [(2, 2, 9, 9, 9)]),
 ]
 
 
@@ -60,6 +62,13 @@ def test_float32(name, args, kwargs, shapes):
     single, double = reference(theirs, arrays, torch.float32), reference(theirs, arrays, torch.float64)
     ratios = [noise_ratio(*each) for each in zip(mine, single, double, strict=True)]
     assert max(ratios) <= 3 and statistics.median(ratios) <= 1.5, ratios
+
+
+def test_gradients_that_are_sums_over_positions():
+    (slope,) = infos("PReLU")
+    module_samples(slope, dtype=torch.float32, modes=(True,)).check()
+    (bias,) = entries("nn.functional.conv_transpose3d")
+    op_samples(bias, dtype=torch.float32, limit=1).check()
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
