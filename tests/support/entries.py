@@ -4,6 +4,7 @@ The tests of the layers and ``docs/make_coverage.py`` both ask here.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -42,7 +43,7 @@ def in_place(sample):
     return "torch shortens the sample's own rows" if sample.kwargs.get("max_norm") is not None else None
 
 
-def saturated(sample, or_nothing=True):
+def saturated(sample, or_nothing=False):
     """Torch's own gradient of the query moves by 1e-11 if the query moves by its rounding.
 
     ``or_nothing``: or it is nothing. Where a softmax is 1 and 0, the gradient is what is left of
@@ -78,9 +79,13 @@ def of_rounding_alone(sample):
     return "a gradient of rounding alone" if sample.args == ((2,),) else None
 
 
-def in_chunks(sample, training):
-    """Torch's recipe for computing in chunks of the batch."""
-    return "chunks are not mirrored" if sample.constructor_input.kwargs.get("options") is not None else None
+saturated_or_nothing = partial(saturated, or_nothing=True)
+
+
+def in_chunks(sample, training=None):
+    """Torch's recipe for computing in chunks of the batch, which saves memory."""
+    given = sample.kwargs if training is None else sample.constructor_input.kwargs
+    return "chunks are not mirrored" if given.get("options") is not None else None
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ FUNCTIONS = {
     "nn.functional.embedding": Form(in_place, in_place, adapt=adapted),
     "nn.functional.embedding_bag": Form(in_place, in_place, adapt=adapted, jit=False),  # offsets have to be known
     "nn.functional.one_hot": Form(jit=False),  # how many classes there are is read off the numbers
-    "nn.functional.multi_head_attention_forward": Form(saturated, saturated),
+    "nn.functional.multi_head_attention_forward": Form(saturated_or_nothing, saturated_or_nothing),
+    "nn.functional.linear_cross_entropy": Form(in_chunks, in_chunks),
     "nn.functional.hinge_embedding_loss": Form(None, cancels),
     "nn.functional.layer_norm": Form(None, of_rounding_alone),
 }
