@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jaxtyping import Float, Integer
 
-from jaxgrad._core.types import Array
+from jaxgrad import amp, func, nn, optim, random, train
+from jaxgrad._core.types import Array, Grads, InexactTree, Params
 from jaxgrad.nn import functional as F
 from tests.support.annotations import checked, is_checked, speaks_of_arrays
 
@@ -35,6 +36,18 @@ def wrong_pair(x: Float[Array, " n"]) -> tuple[Float[Array, ""], Float[Array, " 
     return x, x
 
 
+def wrong_dict(params: Params) -> Params:
+    return params
+
+
+def wrong_gradients(grads: Grads) -> InexactTree:
+    return {"w": jnp.ones(1), "steps": [None, jnp.ones(2, int)]}
+
+
+def wrong_list(x: list[Float[Array, " n"]]) -> None:
+    return None
+
+
 @pytest.mark.parametrize(
     "fn, args, words",
     [
@@ -56,6 +69,23 @@ def test_a_wrong_annotation_is_seen(fn, args, words):
         jax.eval_shape(checked(fn), *(jnp.asarray(each) for each in args))
 
 
+@pytest.mark.parametrize(
+    "fn, given, words",
+    [
+        (wrong_dict, {"w": jnp.ones(2), "steps": jnp.ones(2, int)}, "'params' does not hold"),
+        (wrong_dict, [jnp.ones(2)], "'params' does not hold: list is no dict"),
+        (wrong_gradients, {"w": jnp.ones(2), "frozen": None}, "result does not hold"),
+        (wrong_list, [jnp.ones(2), jnp.ones(3)], "'x' does not hold"),
+    ],
+)
+def test_dicts_lists_and_trees_are_seen_whole(fn, given, words):
+    fn(given)
+    with pytest.raises(TypeError, match=words):
+        checked(fn)(given)
+    with pytest.raises(TypeError, match=words):
+        jax.eval_shape(checked(fn), given)
+
+
 def test_a_right_annotation_is_silent_and_errors_come_first():
     assert checked(scaled)(np.ones((4, 3), "float32"), [1.0, 2.0, 3.0]).shape == (4, 3)
     assert checked(scaled)(jnp.ones((4, 3)), None).shape == (4, 3)
@@ -74,3 +104,13 @@ def test_every_function_of_functional_is_annotated_and_checked():
     assert not bare
     unchecked = [name for name, fn in functions.items() if not is_checked(fn)]
     assert not unchecked
+
+
+def test_methods_and_what_takes_trees_are_checked():
+    functions = [optim.step, optim.apply_updates, func.extract, func.bind, func.functional_call, train.init_state]
+    functions += [nn.init.kaiming_uniform, nn.init.orthogonal, random.normal, random.multinomial]
+    methods = [amp.GradScaler.unscale, train.TrainState.__init__, train.TrainState.params.fget]
+    methods += [train.TrainStep.__call__, type(optim.SGD().method).advance]
+    assert [fn.__qualname__ for fn in functions + methods if not is_checked(fn)] == []
+    with pytest.raises(TypeError, match="annotation of 'params' does not hold"):
+        train.TrainState({"w": jnp.ones(1, int)}, ())

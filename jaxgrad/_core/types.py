@@ -6,9 +6,10 @@ no gradient, and the optimizer leaves the parameter and its state alone.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax
+from jaxtyping import Inexact, Shaped
 
 Array: TypeAlias = jax.Array
 
@@ -17,21 +18,27 @@ Shape: TypeAlias = tuple[int, ...]
 PyTree: TypeAlias = Any
 """Any nesting of dicts, lists, tuples and registered nodes with arrays at the leaves."""
 
-Params: TypeAlias = dict[str, Array]
+ArrayTree: TypeAlias = Annotated[Any, Shaped[Array, "..."]]
+"""Any nesting with arrays at the leaves, or None."""
+
+InexactTree: TypeAlias = Annotated[Any, Inexact[Array, "..."]]
+"""Any nesting with floating or complex arrays at the leaves: parameters; gradients, None where there is none."""
+
+Params: TypeAlias = dict[str, Inexact[Array, "..."]]
 """``{"0.weight": (out, in), "0.bias": (out,)}``."""
 
-Grads: TypeAlias = dict[str, Array | None]
+Grads: TypeAlias = dict[str, Inexact[Array, "..."] | None]
 """The keys of ``Params``; ``None`` where torch's ``.grad`` is None."""
 
-Buffers: TypeAlias = dict[str, Array]
+Buffers: TypeAlias = dict[str, Shaped[Array, "..."]]
 """What a module remembers without training it (running statistics, counters)."""
 
-ParamsLike: TypeAlias = Mapping[str, Array]
+ParamsLike: TypeAlias = Mapping[str, Inexact[Array, "..."]]
 
-Batch: TypeAlias = Any
+Batch: TypeAlias = ArrayTree
 """What a loss function takes beside the parameters: one array, or a tuple of them."""
 
-Metrics: TypeAlias = dict[str, Array]
+Metrics: TypeAlias = dict[str, Shaped[Array, "..."]]
 
 LossFn: TypeAlias = Callable[..., Any]
 """``loss_fn(params, *batch) -> loss``."""

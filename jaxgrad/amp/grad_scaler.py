@@ -22,12 +22,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Bool
 
 from jaxgrad import optim
 from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.trees import all_finite, is_tensor, key_order, map_keeping_none, with_key_order
-from jaxgrad._core.types import Array, Grads, PyTree
+from jaxgrad._core.types import Array, InexactTree, PyTree
 from jaxgrad._jaxpr.kept import kept_if
 from jaxgrad.amp.scaler_state import GradScalerState, inverse_of, make_state, updated_scale
 from jaxgrad.optim._rule.precision import pack, unpack
@@ -122,7 +123,7 @@ class GradScaler:
             return outputs
         return _scaled(outputs, _checked(state, "scale").scale)
 
-    def unscale(self, grads: Grads, state: GradScalerState | None) -> tuple[Grads, Array]:
+    def unscale(self, grads: InexactTree, state: GradScalerState | None) -> tuple[InexactTree, Bool[Array, ""]]:
         """``scaler.unscale_(optimizer)``: the gradients divided by the scale, and whether one is not finite.
 
         To be called once on the gradients of a step, after the last of them was accumulated. None stays None.
@@ -147,12 +148,12 @@ class GradScaler:
     def step(
         self,
         tx: optax.GradientTransformation,
-        params: PyTree,
-        grads: Grads,
+        params: InexactTree,
+        grads: InexactTree,
         opt_state: PyTree,
         found_inf: Array,
         lr: Any = None,
-    ) -> tuple[PyTree, PyTree]:
+    ) -> tuple[InexactTree, PyTree]:
         """``scaler.step(optimizer)``: ``optim.step`` on unscaled gradients, or nothing where one was not finite."""
 
         def stepped(before: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 
 from jaxgrad._core.errors import check_grad_fits, explain, quoted
 from jaxgrad._core.trees import is_none, key_order, named_leaves, path_name, with_key_order
-from jaxgrad._core.types import PyTree
+from jaxgrad._core.types import InexactTree
 
 
-def accumulate(grads: PyTree, more: PyTree) -> PyTree:
+def accumulate(grads: InexactTree, more: InexactTree) -> InexactTree:
     """What a second ``loss.backward()`` does to every ``.grad``: ``grads + more``, where ``None + g`` is ``g``.
 
     The sum, as in torch; ``optax.MultiSteps`` would take the mean.
@@ -42,7 +42,7 @@ def accumulate(grads: PyTree, more: PyTree) -> PyTree:
     return with_key_order(key_order(grads), jax.tree.unflatten(tree, sums))
 
 
-def zero_grad(grads: PyTree, set_to_none: bool = True) -> PyTree:
+def zero_grad(grads: InexactTree, set_to_none: bool = True) -> InexactTree:
     """``optimizer.zero_grad(set_to_none)``: the tree of gradients as it stands before the next backward.
 
     Args:
@@ -76,7 +76,7 @@ def _add(name: str, grad: Any, more: Any) -> Any:
     return grad + more
 
 
-def _check_names(grads: PyTree, more: PyTree) -> None:
+def _check_names(grads: InexactTree, more: InexactTree) -> None:
     expected, got = named_leaves(grads).keys(), named_leaves(more).keys()
     if expected != got:
         raise RuntimeError(

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxgrad._core.selection import Where
-from jaxgrad._core.types import PyTree
+from jaxgrad._core.types import ArrayTree, InexactTree
 from jaxgrad.autograd.forward import forward
 
 
 def backward(
     loss_fn: Callable[..., Any],
-    params: PyTree,
+    params: ArrayTree,
     *args: Any,
-    gradient: PyTree | None = None,
-    grads: PyTree | None = None,
+    gradient: InexactTree | None = None,
+    grads: InexactTree | None = None,
     has_aux: bool = False,
     inputs: Where = None,
-) -> tuple[Any, PyTree]:
+) -> tuple[Any, InexactTree]:
     """``loss = loss_fn(...); loss.backward(gradient, inputs=inputs)``: the loss, and what stands in every ``.grad``.
 
     ``grads_k = (d loss / d params_k)^T gradient (+ grads_k)``

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from jaxgrad._core.types import Array
+from jaxgrad._core.types import Array, InexactTree
 from jaxgrad.autograd._functional import checks as check
 from jaxgrad.autograd._functional.checks import Arrays
 from jaxgrad.autograd._functional.jacobians import by_columns, by_rows
@@ -20,7 +20,13 @@ from jaxgrad.autograd._functional.products import pullback, pushforward
 Func = Callable[..., Any]
 
 
-def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vjp(
+    func: Func,
+    inputs: InexactTree,
+    v: InexactTree | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[InexactTree, InexactTree]:
     r"""Mirror of ``torch.autograd.functional.vjp``: :math:`v^T J` at ``inputs``.
 
     Args:
@@ -61,7 +67,13 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     return _finish(outputs, create_graph, was_tuple[0]), _finish(result, create_graph, is_inputs_tuple)
 
 
-def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def jvp(
+    func: Func,
+    inputs: InexactTree,
+    v: InexactTree | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[InexactTree, InexactTree]:
     r"""Mirror of ``torch.autograd.functional.jvp``: :math:`J v` at ``inputs``.
 
     As in torch this is the backward of the backward, so that functions with a reverse rule only can take part;
@@ -98,7 +110,13 @@ def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     return _finish(outputs, create_graph, was_tuple[0]), _finish(result, create_graph, was_tuple[0])
 
 
-def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vhp(
+    func: Func,
+    inputs: InexactTree,
+    v: InexactTree | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[InexactTree, InexactTree]:
     r"""Mirror of ``torch.autograd.functional.vhp``: :math:`v^T H` of a scalar function at ``inputs``.
 
     Args:
@@ -130,7 +148,13 @@ def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
     return _finish(outputs, create_graph, False), _finish(result, create_graph, is_inputs_tuple)
 
 
-def hvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Func,
+    inputs: InexactTree,
+    v: InexactTree | None = None,
+    create_graph: bool = False,
+    strict: bool = False,
+) -> tuple[InexactTree, InexactTree]:
     r"""Mirror of ``torch.autograd.functional.hvp``: :math:`H v` of a scalar function at ``inputs``.
 
     Args:
@@ -164,12 +188,12 @@ def hvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
 
 def jacobian(
     func: Func,
-    inputs: Any,
+    inputs: InexactTree,
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
     strategy: str = "reverse-mode",
-) -> Any:
+) -> InexactTree:
     """Mirror of ``torch.autograd.functional.jacobian``.
 
     One row after the other is one backward after the other, nothing compiled for it; inside of ``jit`` it is a loop.
@@ -236,12 +260,12 @@ def jacobian(
 
 def hessian(
     func: Func,
-    inputs: Any,
+    inputs: InexactTree,
     create_graph: bool = False,
     strict: bool = False,
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
-) -> Any:
+) -> InexactTree:
     """Mirror of ``torch.autograd.functional.hessian``: the jacobian of the gradient of a scalar function.
 
     Args:

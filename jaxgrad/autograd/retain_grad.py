@@ -15,7 +15,7 @@ from jaxtyping import Inexact
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.selection import Where
-from jaxgrad._core.types import Array, PyTree
+from jaxgrad._core.types import Array, ArrayTree, InexactTree
 from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
 from jaxgrad._jaxpr.dependence import Reach, dependence
 from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
@@ -60,13 +60,13 @@ def retain_grad(tensor: Inexact[Array, "*shape"], name: str) -> Inexact[Array, "
 
 def backward_retaining(
     loss_fn: Callable[..., Any],
-    params: PyTree,
+    params: ArrayTree,
     *args: Any,
-    gradient: PyTree | None = None,
-    grads: PyTree | None = None,
+    gradient: InexactTree | None = None,
+    grads: InexactTree | None = None,
     has_aux: bool = False,
     inputs: Where = None,
-) -> tuple[Any, PyTree, dict[str, Array | None]]:
+) -> tuple[Any, InexactTree, dict[str, Inexact[Array, "..."] | None]]:
     """``backward``, and the gradients that torch would leave in ``.grad`` of the values marked by ``retain_grad``.
 
     Args:

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jaxgrad._core.dtypes import as_dtype, keep_dtype
 from jaxgrad._core.errors import describe, explain
 from jaxgrad._core.trees import key_order, map_keeping_none, with_key_order
-from jaxgrad._core.types import PyTree
+from jaxgrad._core.types import ArrayTree
 
 
-def cast(params: PyTree, dtype: Any) -> PyTree:
+def cast(params: ArrayTree, dtype: Any) -> ArrayTree:
     """Parameters or buffers in another dtype, as ``model.to(dtype)``: floating point and complex arrays, no others.
 
     Args:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxtyping import Shaped
+
 from jaxgrad._core.call import Call, call_of, enter
 from jaxgrad._core.listing import named_variables
 from jaxgrad._core.tap import show
@@ -14,7 +16,7 @@ from jaxgrad.func.leaves import in_mode, is_nnx, split_leaves, with_leaves
 
 def functional_call(
     module: Any,
-    parameter_and_buffer_dicts: Mapping[str, Array] | Sequence[Mapping[str, Array]],
+    parameter_and_buffer_dicts: Mapping[str, Shaped[Array, "..."]] | Sequence[Mapping[str, Shaped[Array, "..."]]],
     args: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     *,

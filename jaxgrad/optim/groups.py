@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 from jaxgrad._core.errors import explain, quoted
 from jaxgrad._core.selection import Where, select
 from jaxgrad._core.trees import named_leaves
-from jaxgrad._core.types import PyTree
+from jaxgrad._core.types import ArrayTree, InexactTree
 
 Selection: TypeAlias = Where | EllipsisType
 
 
-def param_groups(params: PyTree, groups: Iterable[dict[str, Any]], **defaults: Any) -> list[dict[str, Any]]:
+def param_groups(params: InexactTree, groups: Iterable[dict[str, Any]], **defaults: Any) -> list[dict[str, Any]]:
     """The groups with their parameters by name and every default filled in, as ``optimizer.param_groups`` of torch.
 
     Args:
@@ -87,7 +87,7 @@ def selection_of(group: Any) -> Selection:
     return selection
 
 
-def members_of_groups(selections: Sequence[Selection], params: PyTree) -> list[list[str]]:
+def members_of_groups(selections: Sequence[Selection], params: ArrayTree) -> list[list[str]]:
     """The names that each group holds, in the order of the parameters; leaves that are None belong to nobody."""
     names = [name for name, leaf in named_leaves(params).items() if leaf is not None]
     if not names or not selections:

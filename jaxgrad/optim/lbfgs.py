@@ -12,11 +12,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float
 
 from jaxgrad._core.arguments import as_integer
 from jaxgrad._core.errors import check_matching_grads, explain
 from jaxgrad._core.trees import is_none
-from jaxgrad._core.types import Array, Grads, PyTree
+from jaxgrad._core.types import Array, InexactTree, PyTree
 from jaxgrad.optim._rule.checks import check_lr
 from jaxgrad.optim._rule.compiled import compiled_descent
 from jaxgrad.optim._rule.descent import Options, empty
@@ -31,12 +32,12 @@ from jaxgrad.optim._rule.precision import double_precision
 from jaxgrad.optim._rule.state import OptimizerState, ParamGroup
 from jaxgrad.optim.step import step
 
-Closure = Callable[[PyTree], tuple[Array, Grads]]
+Closure = Callable[[InexactTree], tuple[Array, InexactTree]]
 
 
 def step_with_closure(
-    tx: optax.GradientTransformation, closure: Closure, params: PyTree, state: PyTree, lr: Any = None
-) -> tuple[Array, PyTree, PyTree]:
+    tx: optax.GradientTransformation, closure: Closure, params: InexactTree, state: PyTree, lr: Any = None
+) -> tuple[Float[Array, ""], InexactTree, PyTree]:
     """``loss = optimizer.step(closure)`` of torch as a pure function: loss, new parameters, new state.
 
     For LBFGS the closure is evaluated as often as the step needs; for every other optimizer once.
@@ -137,7 +138,7 @@ class _LBFGS:
     hyperparams: dict[str, Any]
     options: Options
 
-    def init(self, params: PyTree) -> OptimizerState:
+    def init(self, params: InexactTree) -> OptimizerState:
         params = plain(params)
         check_not_empty(params)
         (numbers,) = torch_numbers([...], params)
@@ -145,8 +146,8 @@ class _LBFGS:
         return OptimizerState(empty(flat(params), self.options.history_size), (group,))
 
     def descend(
-        self, closure: Closure, params: PyTree, state: OptimizerState, *, lr: Any = None
-    ) -> tuple[Array, PyTree, OptimizerState]:
+        self, closure: Closure, params: InexactTree, state: OptimizerState, *, lr: Any = None
+    ) -> tuple[Float[Array, ""], InexactTree, OptimizerState]:
         """``step(closure)`` of torch: the loss before, the new parameters, the new state."""
         (group,) = state.param_groups
         x = flat(params)
@@ -165,7 +166,7 @@ class _LBFGS:
         first_loss, x, memory = compiled_descent(evaluate, x, state.state, h, self.options)
         return first_loss, restore(x), OptimizerState(memory, state.param_groups)
 
-    def state_dict(self, params: PyTree, state: OptimizerState) -> dict[str, Any]:
+    def state_dict(self, params: InexactTree, state: OptimizerState) -> dict[str, Any]:
         """torch's form: one entry, under the first parameter, over all parameters in torch's order."""
         (group,) = state.param_groups
         options = self.options._asdict() | unpacked(group.hyperparams)
@@ -174,7 +175,7 @@ class _LBFGS:
         return {"state": {0: entry} if entry else {}, "param_groups": [options | numbers]}
 
     def load_state_dict(
-        self, params: PyTree, state_dict: Mapping[str, Any], state: OptimizerState | None
+        self, params: InexactTree, state_dict: Mapping[str, Any], state: OptimizerState | None
     ) -> OptimizerState:
         """The state that goes on where a dictionary in torch's form stops."""
         fresh = self.init(params) if state is None else state
@@ -190,14 +191,14 @@ class _LBFGS:
 
     def update(
         self,
-        updates: Grads,
+        updates: InexactTree,
         state: OptimizerState,
-        params: PyTree | None = None,
+        params: InexactTree | None = None,
         *,
         closure: Closure | None = None,
         lr: Any = None,
         **extra: Any,
-    ) -> tuple[PyTree, OptimizerState]:
+    ) -> tuple[InexactTree, OptimizerState]:
         """optax's form of ``descend``: the changes of the parameters."""
         del updates, extra
         if params is None:
@@ -207,7 +208,7 @@ class _LBFGS:
         _, moved, state = self.descend(closure, params, state, lr=lr)
         return jax.tree.map(jnp.subtract, moved, params), state
 
-    def advance(self, params: PyTree, grads: Grads, state: OptimizerState, *, lr: Any = None) -> Any:
+    def advance(self, params: InexactTree, grads: InexactTree, state: OptimizerState, *, lr: Any = None) -> Any:
         """Refused: a step evaluates the loss again."""
         raise TypeError(_needs_closure())
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain, quoted
-from jaxgrad._core.types import Array, PyTree
+from jaxgrad._core.types import Array, InexactTree
 from jaxgrad.optim._rule.lifted import Lifted
 from jaxgrad.optim._rule.optimizer import Optimizer
 from jaxgrad.optim._rule.parameters import in_jax_order
@@ -15,7 +15,7 @@ from jaxgrad.optim._rule.state import OptimizerState
 from jaxgrad.optim.groups import members_of_groups, selection_of
 
 
-def state_by_parameter(tx: Optimizer, params: PyTree, state: OptimizerState) -> dict[str, dict[str, Array]]:
+def state_by_parameter(tx: Optimizer, params: InexactTree, state: OptimizerState) -> dict[str, dict[str, Array]]:
     """``{name: optimizer.state[parameter]}`` with torch's keys; a parameter that never had a gradient is missing.
 
     Reads values, so it cannot be traced.
@@ -54,7 +54,7 @@ def state_by_parameter(tx: Optimizer, params: PyTree, state: OptimizerState) -> 
 
 def state_from_parameters(
     tx: Optimizer,
-    params: PyTree,
+    params: InexactTree,
     entries: dict[str, dict[str, Any]],
     state: OptimizerState | None = None,
     *,
@@ -109,7 +109,7 @@ def state_from_parameters(
 
 
 def add_param_group(
-    tx: Optimizer, params: PyTree, state: OptimizerState, group: dict[str, Any]
+    tx: Optimizer, params: InexactTree, state: OptimizerState, group: dict[str, Any]
 ) -> tuple[Optimizer, OptimizerState]:
     """``optimizer.add_param_group(group)``: the optimizer and state with one group more.
 
@@ -165,7 +165,7 @@ def _check_has_records(tx: Optimizer) -> None:
         )
 
 
-def _records(params: PyTree, state: OptimizerState) -> dict[str, Any]:
+def _records(params: InexactTree, state: OptimizerState) -> dict[str, Any]:
     treedef: Any = jax.tree.structure(params)
     return dict(zip(in_jax_order(params), treedef.flatten_up_to(state.state), strict=True))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import PyTree
+from jaxgrad._core.types import InexactTree
 from jaxgrad.optim._rule.entries import as_number, check_groups, check_options, numbers_of, saved_entries
 from jaxgrad.optim._rule.lifted import Lifted
 from jaxgrad.optim._rule.optimizer import Optimizer
@@ -20,7 +20,9 @@ from jaxgrad.optim._rule.state import OptimizerState
 from jaxgrad.optim.records import state_by_parameter, state_from_parameters
 
 
-def state_dict(tx: Optimizer, params: PyTree, state: OptimizerState, *, param_names: bool = False) -> dict[str, Any]:
+def state_dict(
+    tx: Optimizer, params: InexactTree, state: OptimizerState, *, param_names: bool = False
+) -> dict[str, Any]:
     """``optimizer.state_dict()`` of torch: entries by number, and the groups with all their options.
 
     A parameter that never had a gradient has no entry (but in Adagrad, as in torch). Arrays are copied to numpy, so the
@@ -67,7 +69,7 @@ def state_dict(tx: Optimizer, params: PyTree, state: OptimizerState, *, param_na
 
 
 def load_state_dict(
-    tx: Optimizer, params: PyTree, state_dict: Mapping[str, Any], state: OptimizerState | None = None
+    tx: Optimizer, params: InexactTree, state_dict: Mapping[str, Any], state: OptimizerState | None = None
 ) -> OptimizerState:
     """``optimizer.load_state_dict(state_dict)`` of torch: the state that goes on where the dictionary stops.
 

@@ -8,13 +8,13 @@ import optax
 
 from jaxgrad._core.errors import check_matching_grads, explain
 from jaxgrad._core.trees import is_none
-from jaxgrad._core.types import Grads, PyTree
+from jaxgrad._core.types import InexactTree, PyTree
 from jaxgrad.optim._rule.optimizer import Optimizer
 
 
 def step(
-    tx: optax.GradientTransformation, params: PyTree, grads: Grads, state: PyTree, lr: Any = None
-) -> tuple[PyTree, PyTree]:
+    tx: optax.GradientTransformation, params: InexactTree, grads: InexactTree, state: PyTree, lr: Any = None
+) -> tuple[InexactTree, PyTree]:
     """``optimizer.step()`` of torch as a pure function: the new parameters and the new state.
 
     Differs from optax: a gradient that is None leaves its parameter and that parameter's state as they are, and the
@@ -59,7 +59,7 @@ def step(
     return apply_updates(params, updates), state
 
 
-def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
+def apply_updates(params: InexactTree, updates: InexactTree) -> InexactTree:
     """``optax.apply_updates`` where an update may be None: the parameter stays.
 
     Args:

@@ -1,8 +1,9 @@
-"""Array annotations hold: what an annotated function has accepted and returned is what its signature says.
+"""Array annotations hold: what an annotated function or method has accepted and returned is what its signature says.
 
 The signature is checked after the call, not before: on wrong input the function speaks first, in torch's words. What it
 takes without complaint must be what it says it takes. Arguments become arrays first (numpy arrays, numbers and lists
-are taken as well), and one name of an axis is one size in all arguments and results of a call.
+are taken as well), and one name of an axis is one size in all arguments and results of a call. Of a dict or a list all
+entries are looked at, of a tree (``_core.types.ArrayTree``) all leaves.
 """
 
 import functools
@@ -11,7 +12,9 @@ import inspect
 import sys
 import types
 import typing
+from collections.abc import Iterable, Mapping, Sequence
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import AbstractArray, jaxtyped
 
@@ -29,17 +32,34 @@ def is_array_hint(hint) -> bool:
 def complaint(hint, value) -> str:
     """Why a value is not what an annotation says; empty if it is, or if the annotation is not of arrays."""
     if is_array_hint(hint):
-        value = value if hasattr(value, "shape") and hasattr(value, "dtype") else jnp.asarray(value)
+        value = value if _is_array(value) else jnp.asarray(value)
         return _of_any_library(hint).__instancecheck_str__(value)
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _first(complaint(parts[1], leaf) for leaf in jax.tree.leaves(value, is_leaf=_is_array))
     if origin in (typing.Union, types.UnionType):
         return _of_union(parts, value)
+    if inspect.isclass(origin) and issubclass(origin, Mapping) and speaks_of_arrays(hint):
+        if not isinstance(value, Mapping):
+            return f"{type(value).__name__} is no dict"
+        return _first(complaint(parts[1], each) for each in value.values())
+    if origin in (list, Sequence, Iterable) and isinstance(value, list | tuple) and speaks_of_arrays(hint):
+        return _first(complaint(parts[0], each) for each in value)
     if origin is tuple and isinstance(value, tuple) and speaks_of_arrays(hint):
         hints = parts[:1] * len(value) if parts[1:] == (...,) else parts
         if len(hints) != len(value):
             return f"{len(value)} values, not {len(hints)}"
-        return next(filter(None, map(complaint, hints, value)), "")
+        return _first(map(complaint, hints, value))
     return ""
+
+
+def _first(complaints) -> str:
+    return next(filter(None, complaints), "")
+
+
+def _is_array(value) -> bool:
+    """Sparse arrays and shapes for arrays too."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def _of_union(parts, value) -> str:
@@ -88,20 +108,44 @@ def checked(fn):
 
 
 def check_module(module) -> None:
-    """Put the check around every annotated function of a module, beneath its decorators."""
+    """Put the check around every annotated function and method of a module, beneath its decorators."""
     for name, value in list(vars(module).items()):
-        if not inspect.isfunction(value) or value.__module__ != module.__name__:
+        if getattr(value, "__module__", None) != module.__name__:
             continue
-        outer, inner = None, value
-        while hasattr(inner, "__wrapped__"):
-            outer, inner = inner, inner.__wrapped__
-        if any(map(speaks_of_arrays, inner.__annotations__.values())):
-            if outer is None:
-                setattr(module, name, checked(inner))
-            elif _replaced(outer, inner, with_check := checked(inner)):
-                outer.__wrapped__ = with_check
-            else:
-                raise TypeError(f"{name} is decorated by what hides it from the check")
+        if inspect.isfunction(value):
+            _check(module, name, value)
+        elif inspect.isclass(value):
+            for method, function in list(vars(value).items()):
+                _check_method(value, method, function)
+
+
+def _check_method(owner, name, value) -> None:
+    if isinstance(value, property) and value.fget is not None:
+        holder = types.SimpleNamespace(get=value.fget)
+        _check(holder, "get", value.fget)
+        if holder.get is not value.fget:
+            setattr(owner, name, property(holder.get, value.fset, value.fdel, value.__doc__))
+    elif isinstance(value, classmethod | staticmethod):
+        holder = types.SimpleNamespace(of=value.__func__)
+        _check(holder, "of", value.__func__)
+        if holder.of is not value.__func__:
+            setattr(owner, name, type(value)(holder.of))
+    elif inspect.isfunction(value):
+        _check(owner, name, value)
+
+
+def _check(holder, name, value) -> None:
+    outer, inner = None, value
+    while hasattr(inner, "__wrapped__"):
+        outer, inner = inner, inner.__wrapped__
+    if not inspect.isfunction(inner) or not any(map(speaks_of_arrays, inner.__annotations__.values())):
+        return
+    if outer is None:
+        setattr(holder, name, checked(inner))
+    elif _replaced(outer, inner, with_check := checked(inner)):
+        outer.__wrapped__ = with_check
+    else:
+        raise TypeError(f"{name} is decorated by what hides it from the check")
 
 
 def _replaced(outer, inner, other) -> bool:

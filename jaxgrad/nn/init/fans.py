@@ -3,12 +3,14 @@
 import math
 from typing import TypeAlias
 
+from jaxtyping import Inexact
+
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array, Shape
 from jaxgrad.random import Generator
 from jaxgrad.random.checks import as_shape
 
-Drawn: TypeAlias = tuple[Array, Generator]
+Drawn: TypeAlias = tuple[Inexact[Array, "*shape"], Generator]
 """The values, and the generator after them."""
 
 

@@ -15,20 +15,20 @@ from jaxgrad._core.dtypes import wider_dtype
 from jaxgrad._core.errors import describe, explain, is_traced
 from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import map_keeping_none, named_leaves
-from jaxgrad._core.types import Array, PyTree
+from jaxgrad._core.types import Array, InexactTree
 from jaxgrad._jaxpr.experimental import checkify
 from jaxgrad.autograd.freeze import freeze, merge
 
 
 def clip_grad_norm(
-    grads: PyTree,
+    grads: InexactTree,
     max_norm: float | Num[Array, ""],
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
     *,
     names: Where = None,
-) -> tuple[PyTree, Float[Array, ""]]:
+) -> tuple[InexactTree, Float[Array, ""]]:
     """Mirror of ``torch.nn.utils.clip_grad_norm_``: the clipped gradients, and the norm that they had.
 
     ``grads * min(1, max_norm / (total_norm + 1e-6))``
@@ -64,7 +64,7 @@ def clip_grad_norm(
 
 
 def get_total_norm(
-    tensors: PyTree,
+    tensors: InexactTree,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
@@ -107,8 +107,8 @@ def get_total_norm(
 
 
 def clip_grads_with_norm(
-    grads: PyTree, max_norm: float | Num[Array, ""], total_norm: Float[Array, ""], foreach: bool | None = None
-) -> PyTree:
+    grads: InexactTree, max_norm: float | Num[Array, ""], total_norm: Float[Array, ""], foreach: bool | None = None
+) -> InexactTree:
     """Mirror of ``torch.nn.utils.clip_grads_with_norm_``: scale by a norm that is known already.
 
     ``grads * min(1, max_norm / (total_norm + 1e-6))``
@@ -131,8 +131,8 @@ def clip_grads_with_norm(
 
 
 def clip_grad_value(
-    grads: PyTree, clip_value: float | Num[Array, ""], foreach: bool | None = None, *, names: Where = None
-) -> PyTree:
+    grads: InexactTree, clip_value: float | Num[Array, ""], foreach: bool | None = None, *, names: Where = None
+) -> InexactTree:
     """Mirror of ``torch.nn.utils.clip_grad_value_``: every entry into ``[-clip_value, clip_value]``; nan stays nan.
 
     Args:

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.modules import clone
@@ -83,15 +84,15 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
 
 
 def fuse_conv_bn_weights(
-    conv_w: Array,
-    conv_b: Array | None,
-    bn_rm: Array,
-    bn_rv: Array,
+    conv_w: Float[Array, "out in *kernel"],
+    conv_b: Float[Array, " features"] | None,
+    bn_rm: Float[Array, " features"],
+    bn_rv: Float[Array, " features"],
     bn_eps: float,
-    bn_w: Array | None,
-    bn_b: Array | None,
+    bn_w: Float[Array, " features"] | None,
+    bn_b: Float[Array, " features"] | None,
     transpose: bool = False,
-) -> tuple[Array, Array]:
+) -> tuple[Float[Array, "out in *kernel"], Float[Array, " features"]]:
     r"""Mirror of ``torch.nn.utils.fuse_conv_bn_weights``: :math:`w s` and :math:`(b - \mu) s + \beta`.
 
     Here :math:`s = \gamma / \sqrt{\sigma^2 + \epsilon}`. Differs from torch: arrays come back, not parameters.
@@ -130,14 +131,14 @@ def fuse_conv_bn_weights(
 
 
 def fuse_linear_bn_weights(
-    linear_w: Array,
-    linear_b: Array | None,
-    bn_rm: Array,
-    bn_rv: Array,
+    linear_w: Float[Array, "out in"],
+    linear_b: Float[Array, " out"] | None,
+    bn_rm: Float[Array, " features"],
+    bn_rv: Float[Array, " features"],
     bn_eps: float,
-    bn_w: Array,
-    bn_b: Array,
-) -> tuple[Array, Array]:
+    bn_w: Float[Array, " features"],
+    bn_b: Float[Array, " features"],
+) -> tuple[Float[Array, "out in"], Float[Array, " out"]]:
     r"""Mirror of ``torch.nn.utils.fuse_linear_bn_weights``: :math:`w s` and :math:`(b - \mu) s + \beta`.
 
     Here :math:`s = \gamma / \sqrt{\sigma^2 + \epsilon}`. Differs from torch: arrays come back, not parameters.

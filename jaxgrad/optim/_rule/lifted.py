@@ -22,7 +22,7 @@ import numpy as np
 
 from jaxgrad._core.dtypes import DEFAULT_DTYPE
 from jaxgrad._core.errors import check_arrays
-from jaxgrad._core.types import Array, Grads, PyTree
+from jaxgrad._core.types import Array, ArrayTree, InexactTree
 from jaxgrad.optim._rule.arithmetic import arithmetic_dtype
 from jaxgrad.optim._rule.group import Group, groups_of
 from jaxgrad.optim._rule.host import host_half
@@ -56,7 +56,7 @@ class Lifted:
         specs = groups_of(self.rule, self.hyperparams, self.options, self.flags, self.groups)
         object.__setattr__(self, "specs", specs)
 
-    def members(self, params: PyTree) -> list[list[str]]:
+    def members(self, params: ArrayTree) -> list[list[str]]:
         """The names that each group holds, in the order of the group's vectors."""
         return members(self._selections, params)
 
@@ -75,7 +75,7 @@ class Lifted:
         object.__setattr__(other, "specs", specs)
         return other
 
-    def init(self, params: PyTree) -> OptimizerState:
+    def init(self, params: InexactTree) -> OptimizerState:
         """The state before the first step."""
         params = plain(params)
         check_not_empty(params)
@@ -92,8 +92,8 @@ class Lifted:
         return OptimizerState(jax.tree.unflatten(treedef, [records[name] for name in leaves]), tuple(groups))
 
     def advance(
-        self, params: PyTree, grads: Grads, state: OptimizerState, *, lr: Any = None
-    ) -> tuple[PyTree, OptimizerState]:
+        self, params: InexactTree, grads: InexactTree, state: OptimizerState, *, lr: Any = None
+    ) -> tuple[InexactTree, OptimizerState]:
         """The new parameters, rounded as torch rounds them, and the new state."""
         self.rule.check_grads(params, grads)
         leaves = in_jax_order(params)
@@ -120,8 +120,14 @@ class Lifted:
         )
 
     def update(
-        self, updates: Grads, state: OptimizerState, params: PyTree | None = None, *, lr: Any = None, **extra: Any
-    ) -> tuple[PyTree, OptimizerState]:
+        self,
+        updates: InexactTree,
+        state: OptimizerState,
+        params: InexactTree | None = None,
+        *,
+        lr: Any = None,
+        **extra: Any,
+    ) -> tuple[InexactTree, OptimizerState]:
         """optax's form of ``advance``: the changes of the parameters, None where there is no gradient."""
         del extra
         if params is None:

@@ -5,19 +5,23 @@ from typing import Any, Protocol
 
 import optax
 
-from jaxgrad._core.types import Grads, PyTree
+from jaxgrad._core.types import InexactTree
 
 
 class Method(Protocol):
     """What an optimizer does, as an object: ``init`` and ``update`` are optax's, ``advance`` is torch's step."""
 
-    def init(self, params: PyTree) -> Any:
+    def init(self, params: InexactTree) -> Any:
         """The state before the first step."""
 
-    def update(self, updates: Grads, state: Any, params: PyTree | None = None, **extra: Any) -> tuple[PyTree, Any]:
+    def update(
+        self, updates: InexactTree, state: Any, params: InexactTree | None = None, **extra: Any
+    ) -> tuple[InexactTree, Any]:
         """The changes of the parameters and the new state."""
 
-    def advance(self, params: PyTree, grads: Grads, state: Any, *, lr: Any = None) -> tuple[PyTree, Any]:
+    def advance(
+        self, params: InexactTree, grads: InexactTree, state: Any, *, lr: Any = None
+    ) -> tuple[InexactTree, Any]:
         """The new parameters and the new state."""
 
 
