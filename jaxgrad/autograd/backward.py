@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxgrad._core.selection import Where
-from jaxgrad._core.types import ArrayTree, InexactTree
+from jaxgrad._core.types import InexactTree, PyTree
 from jaxgrad.autograd.forward import forward
 
 
 def backward(
     loss_fn: Callable[..., Any],
-    params: ArrayTree,
+    params: PyTree,
     *args: Any,
     gradient: InexactTree | None = None,
     grads: InexactTree | None = None,

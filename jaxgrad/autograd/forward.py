@@ -14,7 +14,7 @@ import jax
 from jaxgrad._core.errors import explain
 from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import KeyOrder, key_order, with_key_order
-from jaxgrad._core.types import Array, ArrayTree, InexactTree, PyTree
+from jaxgrad._core.types import Array, InexactTree, PyTree
 from jaxgrad._jaxpr.dependence import Leaves, Reach, union
 from jaxgrad._jaxpr.unstable import no_cotangent, without_outputs
 from jaxgrad.autograd._tape.cotangent import Output, conjugated, cotangents, output_of
@@ -27,7 +27,7 @@ NO_GRAD_FN = "element {} of tensors does not require grad and does not have a gr
 
 
 def forward(
-    fn: Callable[..., Any], params: ArrayTree, *args: Any, has_aux: bool = False, inputs: Where = None
+    fn: Callable[..., Any], params: PyTree, *args: Any, has_aux: bool = False, inputs: Where = None
 ) -> tuple[Any, "BackwardGraph"]:
     """Run ``fn(params, *args)`` as torch runs a forward pass: the result, and the graph behind it.
 
@@ -65,7 +65,7 @@ def forward(
 
 
 def forward_of(
-    fn: Callable[..., Any], params: ArrayTree, args: Sequence[Any], has_aux: bool, choice: Choice
+    fn: Callable[..., Any], params: PyTree, args: Sequence[Any], has_aux: bool, choice: Choice
 ) -> tuple[Any, "BackwardGraph"]:
     """``forward`` of leaves that are chosen already."""
     tape = record(fn, params, args, has_aux, choice)
@@ -192,7 +192,7 @@ class BackwardGraph:
                 leaves[place] = conjugated(grad) if reached >> place & 1 else None
         return with_key_order(plan.order, jax.tree.unflatten(plan.params, leaves))
 
-    def without(self, *trees: ArrayTree) -> "BackwardGraph":
+    def without(self, *trees: PyTree) -> "BackwardGraph":
         """The graph less the saved tensors that are arrays of ``trees`` (parameters, the batch); used up is this one.
 
         What a compiled function returns is new memory, a parameter among the saved tensors too. To return the graph
@@ -216,7 +216,7 @@ class BackwardGraph:
         """
         return BackwardGraph(self._plan, self._tree, self._outputs, self._saved.without(jax.tree.leaves(trees)))
 
-    def restore(self, *trees: ArrayTree) -> "BackwardGraph":
+    def restore(self, *trees: PyTree) -> "BackwardGraph":
         """The graph with the arrays of ``trees`` put back where ``without`` left them out.
 
         Args:

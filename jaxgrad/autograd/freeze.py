@@ -13,10 +13,10 @@ import jax
 from jaxgrad._core.errors import check_differentiable, explain
 from jaxgrad._core.selection import Where, select
 from jaxgrad._core.trees import is_none, key_order, path_name, with_key_order
-from jaxgrad._core.types import ArrayTree
+from jaxgrad._core.types import PyTree
 
 
-def requires_grad(params: ArrayTree, where: Where, requires_grad: bool = True) -> ArrayTree:
+def requires_grad(params: PyTree, where: Where, requires_grad: bool = True) -> PyTree:
     """``for p in ...: p.requires_grad_(...)`` as a mask: a tree of booleans for ``inputs=`` of ``backward``.
 
     Args:
@@ -42,7 +42,7 @@ def requires_grad(params: ArrayTree, where: Where, requires_grad: bool = True) -
     return with_key_order(key_order(params), jax.tree.unflatten(tree, list(flags.values())))
 
 
-def freeze(params: ArrayTree, where: Where) -> tuple[ArrayTree, ArrayTree]:
+def freeze(params: PyTree, where: Where) -> tuple[PyTree, PyTree]:
     """``requires_grad_(False)`` for the leaves that match: the parameters as two trees, trained and frozen.
 
     Both have every name, with None for the leaves that are in the other; ``merge`` is the way back.
@@ -68,7 +68,7 @@ def freeze(params: ArrayTree, where: Where) -> tuple[ArrayTree, ArrayTree]:
     return _split(params, lambda name, matched: name not in matched, where)
 
 
-def unfreeze(trained: ArrayTree, frozen: ArrayTree, where: Where) -> tuple[ArrayTree, ArrayTree]:
+def unfreeze(trained: PyTree, frozen: PyTree, where: Where) -> tuple[PyTree, PyTree]:
     """``requires_grad_(True)`` for the frozen leaves that match: the two trees anew.
 
     Args:
@@ -90,7 +90,7 @@ def unfreeze(trained: ArrayTree, frozen: ArrayTree, where: Where) -> tuple[Array
     return _split(merge(trained, frozen), lambda name, matched: name in free or name in matched, where)
 
 
-def merge(*trees: ArrayTree) -> ArrayTree:
+def merge(*trees: PyTree) -> PyTree:
     """The parameters in one tree again: for every name the one value that is not None.
 
     Args:
@@ -117,12 +117,12 @@ def merge(*trees: ArrayTree) -> ArrayTree:
     return with_key_order(key_order(trees[0]), jax.tree.map_with_path(only, *trees, is_leaf=is_none))
 
 
-def _named(tree: ArrayTree) -> tuple[dict[str, Any], Any]:
+def _named(tree: PyTree) -> tuple[dict[str, Any], Any]:
     paths, structure = jax.tree.flatten_with_path(tree, is_leaf=is_none)
     return {path_name(path): leaf for path, leaf in paths}, structure
 
 
-def _split(params: ArrayTree, is_trained: Callable[[str, set[str]], bool], where: Where) -> tuple[ArrayTree, ArrayTree]:
+def _split(params: PyTree, is_trained: Callable[[str, set[str]], bool], where: Where) -> tuple[PyTree, PyTree]:
     leaves, tree = _named(params)
     matched, order = set(select(params, where)), key_order(params)
     trained = [leaf if is_trained(name, matched) else None for name, leaf in leaves.items()]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import key_order, named_leaves, path_name, with_key_order
-from jaxgrad._core.types import ArrayTree, InexactTree, PyTree
+from jaxgrad._core.types import InexactTree, PyTree
 from jaxgrad._jaxpr.dependence import Leaves
 from jaxgrad.autograd._tape.inputs import choose
 from jaxgrad.autograd.forward import forward
@@ -18,7 +18,7 @@ from jaxgrad.autograd.forward import forward
 
 def grad(
     fn: Callable[..., Any],
-    params: ArrayTree,
+    params: PyTree,
     *args: Any,
     grad_outputs: InexactTree | None = None,
     create_graph: bool = False,
@@ -90,7 +90,7 @@ def grad(
     return _detached(found) if is_traced(found) and not create_graph else found
 
 
-def _with_zeros(found: PyTree, params: ArrayTree, wanted: Leaves, rows: tuple[int, ...]) -> InexactTree:
+def _with_zeros(found: PyTree, params: PyTree, wanted: Leaves, rows: tuple[int, ...]) -> InexactTree:
     grads, tree = _flat(found, params)
     leaves = jax.tree.leaves(params)
     filled = [
@@ -100,7 +100,7 @@ def _with_zeros(found: PyTree, params: ArrayTree, wanted: Leaves, rows: tuple[in
     return with_key_order(key_order(params), jax.tree.unflatten(tree, filled))
 
 
-def _check_used(found: PyTree, params: ArrayTree, wanted: Leaves) -> None:
+def _check_used(found: PyTree, params: PyTree, wanted: Leaves) -> None:
     grads, _ = _flat(found, params)
     position = {path_name(path): i for i, (path, _) in enumerate(jax.tree_util.tree_leaves_with_path(params))}
     asked = [name for name in named_leaves(params) if name in position and wanted >> position[name] & 1]
@@ -115,7 +115,7 @@ def _check_used(found: PyTree, params: ArrayTree, wanted: Leaves) -> None:
             )
 
 
-def _flat(found: PyTree, params: ArrayTree) -> tuple[list[Any], Any]:
+def _flat(found: PyTree, params: PyTree) -> tuple[list[Any], Any]:
     tree: Any = jax.tree.structure(params)
     return tree.flatten_up_to(found), tree
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from jaxgrad._core.errors import explain
-from jaxgrad._core.types import ArrayTree, PyTree
+from jaxgrad._core.types import PyTree
 from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
 from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone
 from jaxgrad._jaxpr.unstable import Jaxpr, JaxprEqn
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _BEGIN, _END = "enable_grad", "end of enable_grad"
 
 
-def detach(tree: ArrayTree) -> ArrayTree:
+def detach(tree: PyTree) -> PyTree:
     """Mirror of ``torch.Tensor.detach``: the same values without their history (``jax.lax.stop_gradient``).
 
     Args:

@@ -17,7 +17,7 @@ from jaxtyping import Inexact
 
 from jaxgrad._core.selection import UnknownName, select
 from jaxgrad._core.trees import is_none, key_order, path_name, with_key_order
-from jaxgrad._core.types import Array, ArrayTree, InexactTree, PyTree
+from jaxgrad._core.types import Array, InexactTree, PyTree
 from jaxgrad._jaxpr.hooked import NO_GRADIENT, hooking
 from jaxgrad._jaxpr.unstable import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from jaxgrad.autograd._tape.cotangent import conjugated
@@ -115,8 +115,8 @@ _TENSOR_TYPES = {
 
 
 def post_accumulate_grad(
-    params: ArrayTree, grads: InexactTree, hooks: Mapping[str, PostAccumulateHook | Sequence[PostAccumulateHook]]
-) -> tuple[ArrayTree, InexactTree]:
+    params: PyTree, grads: InexactTree, hooks: Mapping[str, PostAccumulateHook | Sequence[PostAccumulateHook]]
+) -> tuple[PyTree, InexactTree]:
     """``torch.Tensor.register_post_accumulate_grad_hook``: what runs on a leaf once its gradient has been added up.
 
     A torch hook of this kind reads ``param.grad`` and changes the parameter or its gradient in place, an optimizer

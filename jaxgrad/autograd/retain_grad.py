@@ -15,7 +15,7 @@ from jaxtyping import Inexact
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.selection import Where
-from jaxgrad._core.types import Array, ArrayTree, InexactTree
+from jaxgrad._core.types import Array, InexactTree, PyTree
 from jaxgrad._jaxpr.bodies import Kind, inner_jaxprs, kind_of
 from jaxgrad._jaxpr.dependence import Reach, dependence
 from jaxgrad._jaxpr.evaluate import ENTERED, Into, alone, evaluate
@@ -60,7 +60,7 @@ def retain_grad(tensor: Inexact[Array, "*shape"], name: str) -> Inexact[Array, "
 
 def backward_retaining(
     loss_fn: Callable[..., Any],
-    params: ArrayTree,
+    params: PyTree,
     *args: Any,
     gradient: InexactTree | None = None,
     grads: InexactTree | None = None,

@@ -1,5 +1,6 @@
 """Everything a training step remembers, as one value."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -168,7 +169,7 @@ def check_not_taken(state: Any) -> None:
         )
 
 
-def _copied(values: ParamsLike) -> dict[str, Any]:
+def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: jnp.array(value, copy=True) for name, value in values.items()}
 
 

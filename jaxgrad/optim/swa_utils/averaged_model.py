@@ -133,7 +133,7 @@ class AveragedModel:
         for name, value in zip(names, values, strict=True):
             object.__setattr__(self, name, value)
 
-    def _average(self, averaged: Params, current: Params) -> Params:
+    def _average(self, averaged: Buffers, current: Buffers) -> Buffers:
         current = {name: current[name].astype(old.dtype) for name, old in averaged.items()}
         if self.multi_avg_fn is not None:
             new = self._multi_average(averaged, current)
@@ -143,10 +143,10 @@ class AveragedModel:
         first = self.n_averaged == 0
         return {name: jnp.where(first, current[name], new[name].astype(old.dtype)) for name, old in averaged.items()}
 
-    def _multi_average(self, averaged: Params, current: Params) -> Params:
+    def _multi_average(self, averaged: Buffers, current: Buffers) -> Buffers:
         """One call for the tensors of each dtype, as torch groups them."""
         assert self.multi_avg_fn is not None
-        new: Params = {}
+        new: Buffers = {}
         for dtype in dict.fromkeys(value.dtype for value in averaged.values()):
             names = [name for name, value in averaged.items() if value.dtype == dtype]
             lists = [averaged[name] for name in names], [current[name] for name in names]
