@@ -127,6 +127,9 @@ class Module(Listing):
                 )
             held.set_value(jnp.asarray(value))  # a buffer stays one, as in torch
             return
+        if hasattr(inspect.getattr_static(type(self), name, None), "__set__"):
+            object.__setattr__(self, name, value)  # a property keeps what it is given where it likes
+            return
         # an attribute that began as None may become an array, and a list of arrays is a constant, as in torch
         super().__setattr__(name, nnx.data(value) if _kinds(value) else value)
 
