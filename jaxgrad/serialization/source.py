@@ -7,13 +7,17 @@ operating system fetches what is touched.
 
 import mmap as _mmap
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
 
-from jaxgrad.serialization._checksum import CHUNK, crc32
+from jaxgrad.serialization._checksum import CHUNK, combined, crc32
 from jaxgrad.serialization.errors import refuse
 
+_LARGE = 1 << 21  # bytes that are worth a thread
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_THREADS = min(4, _CORES)
 ALIGNMENT = 64  # of every array: what torch writes, and what JAX on the CPU takes over without a copy
 
 
@@ -74,9 +78,14 @@ class MemorySource(Source):
 
 
 class FileSource(Source):
-    """A file on disk."""
+    """A file on disk.
+
+    A large array is read by several threads, a part each: what it costs is to copy it out of the page cache, its
+    checksum and the pages of new memory, and all three leave Python to itself.
+    """
 
     def __init__(self, path: str | os.PathLike[str], mmap: bool = False):
+        self._threads: ThreadPoolExecutor | None = None
         self._file = open(path, "rb", buffering=0)
         try:
             self.size = os.fstat(self._file.fileno()).st_size
@@ -94,7 +103,7 @@ class FileSource(Source):
         if self.mapped:
             return np.frombuffer(self.view, np.uint8, size, offset)
         array = aligned(size)
-        self._read(array.data, offset)
+        self._read(array.data, offset, checked=False)
         return array
 
     def checked_array_at(self, offset: int, size: int) -> tuple[np.ndarray, int]:
@@ -102,22 +111,43 @@ class FileSource(Source):
         if self.mapped or not size:
             return super().checked_array_at(offset, size)
         self.check(offset, size)
-        array, checksum = aligned(size), 0
-        for start in range(0, size, CHUNK):
-            part = array.data[start : start + CHUNK]
-            self._read(part, offset + start)
-            checksum = crc32(part, checksum)
-        return array, checksum
+        array = aligned(size)
+        return array, self._read(array.data, offset, checked=True)
 
-    def _read(self, into: memoryview, offset: int) -> None:
+    def _read(self, into: memoryview, offset: int, checked: bool) -> int:
+        """The checksum of what was read, or 0 where none is wanted."""
+        starts = range(0, len(into), CHUNK)
+        pieces, sums = iter(starts), dict.fromkeys(starts, 0)
+
+        def take() -> None:
+            for start in pieces:  # each piece goes to the thread that is free: one that is kept waiting delays nobody
+                part = into[start : start + CHUNK]
+                self._read_part(part, offset + start)
+                sums[start] = crc32(part) if checked else 0
+
+        helpers = [self._pool().submit(take) for _ in range(_THREADS - 1)] if len(into) >= _LARGE else []
+        take()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+        return combined([(sums[start], min(CHUNK, len(into) - start)) for start in starts]) if checked else 0
+
+    def _read_part(self, into: memoryview, offset: int) -> None:
         while into:
             count = os.preadv(self._file.fileno(), [into], offset)
             if count == 0:
                 refuse("unexpected end of file: it became shorter while it was read")
             into, offset = into[count:], offset + count
 
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS - 1)
+        return self._threads
+
     def close(self) -> None:
         """Close the file; the map lives as long as arrays look at it."""
+        if self._threads is not None:
+            self._threads.shutdown()
         self._file.close()
         if not self.mapped and self.size:
             self.view.close()
