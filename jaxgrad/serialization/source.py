@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from jaxgrad.serialization._checksum import CHUNK, combined, crc32
+from jaxgrad.serialization._pages import ordinary_pages
 from jaxgrad.serialization.errors import refuse
 
 _LARGE = 1 << 21  # bytes that are worth a thread
@@ -159,7 +160,7 @@ def aligned(size: int) -> np.ndarray:
     >>> aligned(5).ctypes.data % 64, aligned(5).shape
     (0, (5,))
     """
-    memory = np.empty(size + ALIGNMENT, np.uint8)
+    memory = ordinary_pages(np.empty(size + ALIGNMENT, np.uint8))
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]
 

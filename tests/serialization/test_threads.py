@@ -1,7 +1,9 @@
 """Large arrays are read by several threads, a piece each; what is read and what is refused is the same."""
 
 import os
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +77,18 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(threads, tmp_path, monk
     monkeypatch.setattr(os, "preadv", lambda file, into, at: 0 if at > end else whole(file, into, at))
     with pytest.raises(SerializationError, match="it became shorter while it was read"):
         read(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="advice that other systems do not have")
+def test_what_is_read_lies_in_ordinary_pages():
+    array = source.aligned(1 << 24)
+    array[:] = 1
+    middle, flags, inside = array.ctypes.data + (1 << 23), None, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        head = line.split()[0]
+        if "-" in head and not head.endswith(":"):
+            begin, end = (int(number, 16) for number in head.split("-"))
+            inside = begin <= middle < end
+        elif inside and head == "VmFlags:":
+            flags = line.split()[1:]
+    assert flags is not None and "nh" in flags and "hg" not in flags
