@@ -23,9 +23,11 @@ def kept_if(condition: Any, tree: PyTree, update: Callable[[PyTree], PyTree]) ->
     """
     leaves, structure = jax.tree.flatten(tree)
     program, shapes = jax.make_jaxpr(update, return_shape=True)(tree)
-    if jax.tree.structure(shapes) != structure:
-        raise TypeError(f"an update changed the structure of a tree: {structure} to {jax.tree.structure(shapes)}")
-    changed = [i for i, (old, new) in enumerate(zip(program.jaxpr.invars, program.jaxpr.outvars)) if old is not new]
+    after_update: Any = jax.tree.structure(shapes)
+    if after_update != structure:
+        raise TypeError(f"an update changed the structure of a tree: {structure} to {after_update}")
+    through = zip(program.jaxpr.invars, program.jaxpr.outvars, strict=True)
+    changed = [i for i, (old, new) in enumerate(through) if old is not new]
     before = [leaves[i] for i in changed]
 
     def updated(before: list[Any]) -> list[Any]:

@@ -61,7 +61,8 @@ class Doubles:
     @classmethod
     def tree_unflatten(cls, static: tuple[Any, tuple[bool, ...]], arrays: Any) -> "Doubles":
         """The inverse of ``tree_flatten``."""
-        return cls(*arrays, *static)
+        (floats, integers), (structure, is_float) = arrays, static
+        return cls(floats, integers, structure, is_float)
 
     def __repr__(self) -> str:
         return f"Doubles({self._structure})"
