@@ -56,7 +56,7 @@ def sums(sides: list[list[np.ndarray]], sizes: np.ndarray, *, moves: bool) -> Su
 
 def _sums_of(sides: list[np.ndarray], sizes: np.ndarray, *, moves: bool) -> Sums:
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    *sides, start = sides if moves else [*sides, None]
+    start, sides = (sides[-1], sides[:-1]) if moves else (None, sides)
     c, r, t = sides if len(sides) == 3 else [*sides, sides[1]]
     with np.errstate(all="ignore"):
         d, gap, t = _differences(c, r, t)
