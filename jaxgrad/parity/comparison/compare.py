@@ -1,5 +1,6 @@
 """Two training runs, step by step: are they the same; if not, where do they part first, how badly, and why?"""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,9 @@ from jaxgrad.parity.comparison.verdict import Verdict
 from jaxgrad.parity.record.model import Tensors
 from jaxgrad.parity.report import Report
 from jaxgrad.parity.sides.side import Side
+
+_SURE = 0.1
+"""The part of the bound within which the rounding of other steps is enough to know."""
 
 _MODULES = "a side of from_jax with a step of train.make_train_step, whose loss calls modules"
 
@@ -119,13 +123,19 @@ def _step(one: Observer, other: Observer, verdict: Verdict, batch: Any) -> tuple
 def _single_step(
     one: Observer, other: Observer, verdict: Verdict, batch: Any, before: Mapping[str, Tensors]
 ) -> tuple[Observation, Observation]:
-    """A step from the reference's values; the perturbed runs are made only where something seems to differ."""
+    """A step from the reference's values; the perturbed runs are made only where something seems to differ.
+
+    Without a run in float64 they are all that tells the rounding. The least that they told of a tensor so far is taken
+    for a step, as long as the candidate is far inside of it: by a tenth of what the bound allows.
+    """
     settings = one.run.settings()
     other.restore(before)
     one.restore(before, own=False)
     made, judged = _step(one, other, verdict, batch)
     found = verdict.judged(made, judged)
-    if not all(each.ok for each in found):
+    bound = verdict.bounds.semantics if one.in_doubles else verdict.bounds.alone
+    sure = bound * _SURE if made.doubles is None and one.members else math.inf
+    if not all(each.ok and (each.ratio or 0.0) <= sure for each in found):
         made = verdict.reference(one.perturbed(made, batch, before, settings))
         found = verdict.judged(made, judged)
     verdict.add(made, judged, found)

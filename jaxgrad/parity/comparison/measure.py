@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from jaxgrad.parity.comparison.sums import TOGETHER, distances, size_of, sums
-from jaxgrad.parity.record.model import PHASES, STATE, StepRecord, Tensors
+from jaxgrad.parity.record.model import PHASES, STATE, Spread, StepRecord, Tensors
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,22 @@ def spread(reference: StepRecord, centre: StepRecord, runs: Sequence[StepRecord]
         for group in _groups(names, centre[phase]):
             found[phase] |= _spread(own, centre[phase], group)
     return found
+
+
+def least(known: Spread, new: Spread) -> Spread:
+    """The smaller of two spreads, tensor by tensor; one that only the new one has is as it is there.
+
+    >>> least({"loss": {"loss": (0.5, 0.25)}}, {"loss": {"loss": (0.25, 0.5)}, "grads": {"w": (1.0, 1.0)}})
+    {'loss': {'loss': (0.25, 0.25)}, 'grads': {'w': (1.0, 1.0)}}
+    """
+    return {
+        phase: {
+            name: (min(norm, before[0]), min(most, before[1]))
+            for name, (norm, most) in tensors.items()
+            for before in [known.get(phase, {}).get(name, (norm, most))]
+        }
+        for phase, tensors in new.items()
+    }
 
 
 def _spread(runs: Sequence[Tensors], centre: Tensors, names: Sequence[str]) -> dict[str, tuple[float, float]]:

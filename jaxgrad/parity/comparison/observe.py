@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from jaxgrad._core.errors import explain
-from jaxgrad.parity.comparison.measure import spread
+from jaxgrad.parity.comparison.measure import least, spread
 from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.record.model import Spread, StepRecord, Tensors
 from jaxgrad.parity.sides.purity import NOTHING
@@ -68,6 +68,7 @@ class Observer:
         self.afresh, self._side, self._count = afresh, side, members
         self.naming: Naming | None = None
         self.members: list[Run] = []
+        self._least: Spread = {}
         self.double_members: list[Run] = []
         if float64 and not self.in_doubles:
             self._attempt(lambda: setattr(self, "doubles", side.start(float64=True)))
@@ -78,7 +79,8 @@ class Observer:
         """One step of all runs."""
         own, doubles = self._both(batch, overflowed=False)
         if self.afresh:
-            return _observed(own, doubles)
+            known = self._least if doubles is None else spread(own, doubles, ())
+            return Observation(own, doubles, known)
         return self._with_members(own, doubles, batch)
 
     def alone(self, batch: Any, instead: Observation | None = None, *, overflowed: bool = False) -> Observation:
@@ -117,7 +119,9 @@ class Observer:
             for seed, run in enumerate(runs):
                 run.set_settings(settings)
                 run.restore(values, perturbed=seed)
-        return self._with_members(observation.own, observation.doubles, batch)
+        made = self._with_members(observation.own, observation.doubles, batch)
+        self._least = least(self._least, made.noise)
+        return made
 
     def _both(self, batch: Any, *, overflowed: bool) -> tuple[StepRecord, StepRecord | None]:
         """A step of the side, and in float64: what a scaler skips in the one is skipped in the other."""
@@ -169,5 +173,5 @@ class Observer:
 
 def _observed(own: StepRecord, doubles: StepRecord | None, runs: Any = (), double_runs: Any = ()) -> Observation:
     """A step with what its other runs say of its rounding; they themselves are not kept."""
-    noise = spread(own, doubles or own, runs) if doubles is not None or runs else {}
+    noise = spread(own, doubles or own, runs)
     return Observation(own, doubles, noise, spread(doubles, doubles, double_runs) if doubles and double_runs else {})
