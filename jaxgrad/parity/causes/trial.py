@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgrad.parity.causes.context import Context
+from jaxgrad.parity.causes.replay import RIGHT, replay
 from jaxgrad.parity.causes.rule import Prediction, Rule
 from jaxgrad.parity.causes.weigh import UNITS, Weight, weigh
 from jaxgrad.parity.report.parts import Cause
@@ -20,6 +21,10 @@ SECONDS = 60.0
 
 EXACT = 1e-9
 """So does what leaves no more than this part of the divergence: in double precision, that is all of it."""
+
+
+_AGAIN = ("clipped", "lr", "optimizer", "params")
+"""Phases of a step in which what is wrong is wrong in the next step too."""
 
 
 class Candidate(NamedTuple):
@@ -52,20 +57,23 @@ def _tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
         return None
     least = min(max(each.weight.remaining, each.weight.rounding / (2 * UNITS)) for each in found)
     good = [each for each in found if each.weight.remaining <= max(AS_GOOD * least, EXACT * each.weight.divergence)]
-    good = _lasting(context, good) or good
+    good = [each for each in _lasting(context, good) if not _contradicted(context, each)]
+    if not good:
+        return None
     best = min(good, key=lambda each: (each.fitted, each.order, each.weight.remaining))
     return _cause(context, best, [each for each in good if each.rule.name != best.rule.name])
 
 
 def _lasting(context: Context, found: list[Candidate]) -> list[Candidate]:
     """Those that explain the next step too, from what the candidate had by then; the first step of an Adam, say, cannot
-    tell one constant from another."""
-    if len({each.rule.name for each in found}) < 2 or context.phase not in ("clipped", "lr", "optimizer", "params"):
+    tell one constant from another. Where none does, fitted constants have nothing to choose between them."""
+    if len({each.rule.name for each in found}) < 2 or context.phase not in _AGAIN:
         return found
     later = context.later()
     if later is None:
         return found
-    return [each for each in found if _holds(later, each)]
+    lasting = [each for each in found if _holds(later, each)]
+    return lasting or [each for each in found if not each.fitted or replay(later, RIGHT) is None]
 
 
 def _holds(later: Context, candidate: Candidate) -> bool:
@@ -74,6 +82,18 @@ def _holds(later: Context, candidate: Candidate) -> bool:
         if weight is not None and weight.convinces(0) and _same(prediction.parameters, candidate.prediction.parameters):
             return True
     return False
+
+
+def _contradicted(context: Context, candidate: Candidate) -> bool:
+    """Whether a constant that was fitted to one step has, whatever its value, no part in what the next one made."""
+    later = context.later() if candidate.fitted and context.phase in _AGAIN else None
+    if later is None or replay(later, RIGHT) is None:
+        return False
+    weights = [weigh(later, prediction) for prediction in candidate.rule.predictions(later)]
+    known = [weight for weight in weights if weight is not None]
+    if any(weight.convinces(0) for weight in known):
+        return False
+    return not known or any(weight.divergence > weight.rounding for weight in known)
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

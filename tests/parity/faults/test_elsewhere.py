@@ -20,7 +20,10 @@ from tests.parity.faults.ports_elsewhere import (
 SGD, SGD_HERE = partial(torch.optim.SGD, lr=0.1), optax.sgd(0.1)
 MOMENTUM = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
 ADAMW = partial(torch.optim.AdamW, lr=1e-2)
+ADAM = partial(torch.optim.Adam, lr=1e-2)
 RMSPROP = partial(torch.optim.RMSprop, lr=1e-2)
+
+FALLING = optax.linear_schedule(0.1, 0.04, 3)
 
 LOSS_ONLY = {"tells": ("loss",)}
 
@@ -33,6 +36,26 @@ MLPS = {
     "flax adamw": (flax_mlp, ADAMW, optax.adamw(1e-2), {}, None, "params", "another_weight_decay"),
     "equinox adamw": (equinox_mlp, ADAMW, optax.adamw(1e-2), LOSS_ONLY, None, "params", "another_weight_decay"),
     "equinox Nesterov": (equinox_mlp, MOMENTUM, optax.sgd(0.1, 0.9, True), {}, None, "params", "nesterov"),
+    "flax nadam": (flax_mlp, ADAM, optax.nadam(1e-2), {}, None, "params", None),
+    "flax moments in bfloat16": (flax_mlp, ADAM, optax.adam(1e-2, mu_dtype="bfloat16"), {}, None, "optimizer", None),
+    "equinox half a step at step 1": (
+        equinox_mlp,
+        SGD,
+        optax.chain(SGD_HERE, optax.scale_by_schedule(lambda step: 1 - 0.5 * (step == 1))),
+        {},
+        None,
+        "params",
+        None,
+    ),
+    "flax lr that falls": (
+        flax_mlp,
+        SGD,
+        optax.sgd(optax.linear_schedule(0.1, 0.04, 3)),
+        {},
+        None,
+        "params",
+        "another_lr",
+    ),
     "flax rmsprop": (flax_mlp, RMSPROP, optax.rmsprop(1e-2), {}, None, "optimizer", "another_alpha"),
     "equinox clip": (
         equinox_mlp,
