@@ -11,6 +11,7 @@ is kept in docs/coverage.jsonl as it comes, so a run that was ended goes on wher
 import argparse
 import fcntl
 import json
+import math
 import os
 import statistics
 import warnings
@@ -24,7 +25,7 @@ import torch
 
 from jaxgrad.parity.jax_side import resolve
 from tests.support import entries, module_samples, op_samples
-from tests.support.samples import Tally
+from tests.support.samples import NOISE, Tally
 
 PAGE = Path(__file__).parent / "coverage.md"
 FOUND = PAGE.with_suffix(".jsonl")
@@ -38,12 +39,13 @@ TITLES = {"functions": "Functions (`op_db`)", "modules": "Modules (`module_db`)"
 
 ABOUT = """# How much of PyTorch's own databases passes
 
-Written by `python -m docs.make_coverage`, torch {version}. Every sample is run, ours compiled: values, shapes, dtypes,
+Written by `python -m docs.make_coverage`, torch {version}. Compared are, ours compiled, values, shapes, dtypes and the
 gradients of every input and parameter, of modules also names, text and the buffers after the call. A sample of float64
 passes if all of it is within 1e-10 of torch's, one of float32 if every tensor is within {noise} times torch's own
 rounding. An error input passes if ours raises torch's exception with torch's sentence. *Passed* is of all samples: what
-is missing is said beside it. The processor's time for one part of an entry is {seconds} s; of what takes longer,
-samples spread over all are run."""
+is missing is said beside it. A part of an entry has a budget of the processor's time; where it is used up the page says
+how many samples were not reached (those that were run are spread over all), and a call with more `--seconds` runs it
+again. An empty cell: the database has no such samples. *not run*: the next call does it."""
 
 
 @dataclass
@@ -172,7 +174,7 @@ def row(entry: str, parts: list[Result | None]) -> str:
     shown, notes = [], []
     for part in parts:
         found = part and (part.total or part.differ)
-        shown.append(f"{part.passed}/{part.total}" if part and found and part.total else "")
+        shown.append("not run" if part is None else f"{part.passed}/{part.total}" if part.total else "")
         if part and found:
             reasons = [f"{count} left out: {why}" for why, count in part.left_out.items()]
             reasons += [f"{part.unreached} not reached in {part.seconds} s"] if part.unreached else []
@@ -184,10 +186,10 @@ def row(entry: str, parts: list[Result | None]) -> str:
     return f"| {entry} | {' | '.join(shown)} | {'; '.join(whole)} |"
 
 
-def page(results: dict[tuple[str, str, str], Result], names: dict[str, list[str]], seconds: int) -> str:
+def page(results: dict[tuple[str, str, str], Result], names: dict[str, list[str]]) -> str:
     """The page."""
     version = torch.__version__.split("+")[0]
-    parts = [ABOUT.format(version=version, noise=3, seconds=seconds)]
+    parts = [ABOUT.format(version=version, noise=NOISE)]
     for kind, title in TITLES.items():
         found = {name: [results.get((kind, name, part)) for part in PARTS[kind]] for name in names[kind]}
         run = [part for row in found.values() for part in row if part]
@@ -195,9 +197,15 @@ def page(results: dict[tuple[str, str, str], Result], names: dict[str, list[str]
         counts = [(sum(part.passed for part in each), sum(part.total for part in each)) for each in of]
         whole = [n for n, row in found.items() if all(part and not part.differ and not part.unreached for part in row)]
         parts.append(f"## {title}")
+        sums = [sum(each.values()) for each in (part.left_out for part in run)]
+        late = sum(part.unreached for part in run)
+        differ = counts[0][1] - counts[0][0] - sum(sums) - late
+        noise = [part.noise for part in run if part.noise is not None] or [math.nan]
         parts.append(
-            f"{len(whole)} of {len(found)} entries are run whole and nothing differs; "
-            f"{counts[0][0]} of {counts[0][1]} samples pass, {counts[1][0]} of {counts[1][1]} error inputs."
+            f"{len(whole)} of {len(found)} entries are run whole and nothing differs. Of {counts[0][1]} samples "
+            f"{counts[0][0]} pass, {differ} differ, {sum(sums)} are left out with a reason, {late} were not reached; "
+            f"{counts[1][0]} of {counts[1][1]} error inputs pass. The median of the entries' medians in float32 is "
+            f"{statistics.median(noise):.2f} times torch's own rounding, the largest {max(noise):.2f}."
         )
         head = f"| entry | {' | '.join(PARTS[kind])} | what does not pass, and why |\n"
         head += "|---" * (len(PARTS[kind]) + 2) + "|\n"
@@ -230,9 +238,7 @@ def main() -> None:
             result = measure(kind, entry, address, part, run, options.seconds)
             results = keep(result)
             print(entry, part, f"{result.passed}/{result.total}", *result.differ[:3], flush=True)
-    PAGE.write_text(
-        page({key: each for key, each in results.items() if key[1] in names[key[0]]}, names, options.seconds)
-    )
+    PAGE.write_text(page({key: each for key, each in results.items() if key[1] in names[key[0]]}, names))
 
 
 if __name__ == "__main__":
