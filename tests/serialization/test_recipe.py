@@ -1,6 +1,7 @@
 """The whole recipe stopped in the middle of an epoch and gone on with in the other library, from one file each way.
 
-BatchNorm and tied weights, dropout from the stream, AdamW in groups, warm-up and cosine, an average, a shuffled loader.
+BatchNorm and tied weights, dropout from the stream, AdamW in groups, warm-up and cosine, a scaler that skips steps, an
+average, a shuffled loader.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from jaxgrad import func, nn, optim, random, serialization
+from jaxgrad.amp import GradScaler
 from jaxgrad.nn import functional as F
 from jaxgrad.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 from jaxgrad.optim.swa_utils import AveragedModel, get_ema_avg_fn
@@ -21,6 +23,8 @@ from tests.serialization.files import our_bytes, read, to_torch, torch_bytes
 DECAYED = ["0.weight", "4.weight"]
 PLAIN = ["1.weight", "1.bias", "4.bias", "5.bias"]
 SAMPLES, BATCH, PER_EPOCH = 22, 4, 6
+OVERFLOWS = (4, 16, 26)  # steps whose loss is infinite: before the first file, between the two, after the second
+SCALER = {"init_scale": 1024.0, "growth_interval": 4}
 rng = np.random.default_rng(0)
 X, Y = rng.standard_normal((SAMPLES, 5)), rng.integers(0, 6, SAMPLES)
 
@@ -44,6 +48,7 @@ class Torch:
         self.schedule = torch.optim.lr_scheduler.SequentialLR(self.optimizer, [warm, cosine], [5])
         ema = torch.optim.swa_utils.get_ema_avg_fn(0.9)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, avg_fn=ema)
+        self.scaler, self.count = torch.amp.GradScaler("cpu", **SCALER), 0
         self.data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
         self.began, self.taken = None, PER_EPOCH
 
@@ -62,8 +67,11 @@ class Torch:
                 batches = itertools.chain([first], batches)
             for x, y in batches:
                 self.optimizer.zero_grad()
-                torch.nn.functional.cross_entropy(self.model(x), y).backward()
-                self.optimizer.step()
+                loss = torch.nn.functional.cross_entropy(self.model(x), y)
+                self.scaler.scale(loss * (float("inf") if self.count in OVERFLOWS else 1.0)).backward()
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+                self.count += 1
                 self.schedule.step()
                 self.average.update_parameters(self.model)
                 self.taken, steps = self.taken + 1, steps - 1
@@ -77,6 +85,8 @@ class Torch:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "average": self.average.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "count": self.count,
             "stream": torch.get_rng_state(),
             "began": self.began,
             "taken": self.taken,
@@ -87,6 +97,8 @@ class Torch:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.schedule.load_state_dict(saved["schedule"])
         self.average.load_state_dict(saved["average"])
+        self.scaler.load_state_dict(saved["scaler"])
+        self.count = saved["count"]
         torch.set_rng_state(saved["stream"])
         self.began, self.taken = saved["began"], saved["taken"]
 
@@ -111,19 +123,23 @@ class Ours:
         self.schedule = SequentialLR([LinearLR(lrs, 0.1, total_iters=5), CosineAnnealingLR(lrs, 30)], [5])
         self.lrs = self.schedule.init()
         self.average = AveragedModel((self.params, self.buffers), avg_fn=get_ema_avg_fn(0.9))
+        self.scaler = GradScaler("cpu", **SCALER)
+        self.scale, self.count = self.scaler.init(), 0
         self.loader = DataLoader([(X[i], int(Y[i])) for i in range(SAMPLES)], batch_size=BATCH, shuffle=True)
         self.step = jax.jit(self.step_)
 
-    def step_(self, params, buffers, state, average, generator, x, y, lr):
+    def step_(self, params, buffers, state, average, generator, scale, x, y, lr, factor):
         def loss(params):
             out, aux = func.functional_call(
                 self.model, (params, buffers), x, training=True, generator=generator, has_aux=True
             )
-            return F.cross_entropy(out, y), aux
+            return self.scaler.scale(F.cross_entropy(out, y) * factor, scale), aux
 
         grads, aux = jax.grad(loss, has_aux=True)(params)
-        params, state = optim.step(self.tx, params, grads, state, lr=lr)
-        return params, aux.buffers, state, average.update_parameters((params, aux.buffers)), aux.generator
+        grads, found_inf = self.scaler.unscale(grads, scale)
+        params, state = self.scaler.step(self.tx, params, grads, state, found_inf, lr=lr)
+        average = average.update_parameters((params, aux.buffers))
+        return params, aux.buffers, state, average, aux.generator, self.scaler.update(scale, found_inf)
 
     def load(self, saved):
         self.params, self.buffers = serialization.load_state_dict(self.model, saved["model"])
@@ -132,6 +148,7 @@ class Ours:
         self.average = self.average.load_state_dict(
             {k: v for k, v in saved["average"].items() if k != "module.5.weight"}
         )
+        self.scale, self.count = self.scaler.load_state_dict(saved["scaler"]), saved["count"]
         self.generator = random.from_state(saved["stream"])
         self.began, self.taken = random.from_state(saved["began"]), saved["taken"]
 
@@ -145,9 +162,11 @@ class Ours:
                 batches = itertools.islice(batches, self.taken, None)
             for x, y in batches:
                 lr = self.schedule.get_last_lr(self.lrs)
-                carried = self.params, self.buffers, self.state, self.average, self.generator
-                carried = self.step(*carried, jnp.asarray(x), jnp.asarray(y), jnp.asarray(lr))
-                self.params, self.buffers, self.state, self.average, self.generator = carried
+                factor = jnp.asarray(np.inf if self.count in OVERFLOWS else 1.0)
+                carried = self.params, self.buffers, self.state, self.average, self.generator, self.scale
+                carried = self.step(*carried, jnp.asarray(x), jnp.asarray(y), jnp.asarray(lr), factor)
+                self.params, self.buffers, self.state, self.average, self.generator, self.scale = carried
+                self.count += 1
                 self.lrs = self.schedule.step(self.lrs)
                 self.taken, steps = self.taken + 1, steps - 1
                 if not steps:
@@ -168,6 +187,8 @@ class Ours:
             "optimizer": optimizer,
             "schedule": self.schedule.state_dict(self.lrs),
             "average": average | tied,
+            "scaler": self.scaler.state_dict(self.scale),
+            "count": self.count,
             "stream": self.generator,
             "began": self.began,
             "taken": self.taken,
@@ -201,8 +222,11 @@ def test_the_whole_recipe():
         end = {name: value.clone() for name, value in whole.run(8).items()}
         ours = Ours()
         ours.load(read(file))
+        saved = whole.scaler.state_dict()
         close(ours.run(11), middle, start)
         back = Torch()
         back.load(to_torch(our_bytes(ours.checkpoint())))
         close(back.run(8), end, middle)
         close(ours.run(8), end, middle)
+        assert ours.scaler.state_dict(ours.scale) == back.scaler.state_dict() == saved
+        assert saved["scale"] != SCALER["init_scale"] and back.count == 29
