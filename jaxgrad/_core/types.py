@@ -38,7 +38,8 @@ ParamsLike: TypeAlias = Mapping[str, Inexact[Array, "..."]]
 Batch: TypeAlias = ArrayTree
 """What a loss function takes beside the parameters: one array, or a tuple of them."""
 
-Metrics: TypeAlias = dict[str, Shaped[Array, "..."]]
+Metrics: TypeAlias = dict[str, ArrayTree]
+"""What there is to report: numbers, or trees of arrays."""
 
 LossFn: TypeAlias = Callable[..., Any]
 """``loss_fn(params, *batch) -> loss``."""
