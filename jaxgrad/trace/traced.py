@@ -85,7 +85,7 @@ class Traced:
         watched = Watched.by(tap, captured.graph)
         loss, after, stream, seen = _loss(captured, own, arrays, held, generator, watched)
         if tap is not None:
-            tap.tell(seen)
+            tap.tell({name: seen[name] for name in watched.outputs})  # in the order in which they ran
         changed = {name: value for name, value in after.items() if name in own}
         return loss, Aux(
             buffers={name: after.get(name, value) for name, value in held.items()},

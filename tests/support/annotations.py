@@ -29,6 +29,11 @@ def is_array_hint(hint) -> bool:
     return inspect.isclass(hint) and issubclass(hint, AbstractArray)
 
 
+def stands_for_an_array(leaf) -> bool:
+    """A state may be one of places: the same record, with where each array lies in place of it."""
+    return isinstance(leaf, jax.sharding.Sharding)
+
+
 def complaint(hint, value) -> str:
     """Why a value is not what an annotation says; empty if it is, or if the annotation is not of arrays."""
     if is_array_hint(hint):
@@ -36,13 +41,14 @@ def complaint(hint, value) -> str:
         return _of_any_library(hint).__instancecheck_str__(value)
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        return _first(complaint(parts[1], leaf) for leaf in jax.tree.leaves(value, is_leaf=_is_array))
+        leaves = jax.tree.leaves(value, is_leaf=_is_array)
+        return _first(complaint(parts[1], leaf) for leaf in leaves if not stands_for_an_array(leaf))
     if origin in (typing.Union, types.UnionType):
         return _of_union(parts, value)
     if inspect.isclass(origin) and issubclass(origin, Mapping) and speaks_of_arrays(hint):
         if not isinstance(value, Mapping):
             return f"{type(value).__name__} is no dict"
-        return _first(complaint(parts[1], each) for each in value.values())
+        return _first(complaint(parts[1], each) for each in value.values() if not stands_for_an_array(each))
     if origin in (list, Sequence, Iterable) and isinstance(value, list | tuple) and speaks_of_arrays(hint):
         return _first(complaint(parts[0], each) for each in value)
     if origin is tuple and isinstance(value, tuple) and speaks_of_arrays(hint):

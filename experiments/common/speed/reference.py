@@ -21,7 +21,8 @@ def candidates(workload: Workload, seed: int, steps: int, compiled: bool) -> dic
     logging.getLogger("torch._dynamo").setLevel(logging.ERROR)  # which tells of the optimizer's marks for the profiler
     device = torch_device()
     on_gpu = device == "cuda"
-    torch.backends.cudnn.allow_tf32 = False  # as torch's matrix products and, in this experiment, JAX's
+    if on_gpu:
+        torch.backends.cudnn.allow_tf32 = False  # as torch's matrix products and, in this experiment, JAX's
     x, y = (torch.from_numpy(each).to(device) for each in workload.batches(np.random.default_rng(seed), steps))
 
     def made(**capturable: bool) -> Callable[[Any, Any], None]:
