@@ -1,21 +1,13 @@
 """A residual network and a small GPT, trained by a whole recipe beside torch in float64, every step compared."""
 
-import secrets
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the reference is not installed")
 
 from tests.models.side_by_side import as_torch, float64_in_every_thread
-from tests.train.recipe import RECIPES, InJax, InTorch, compare, compare_seen
-
-ROOT = Path(__file__).parents[2]
+from tests.train.recipe import RECIPES, InJax, InTorch, compare
+from tests.train.recipe_killed import check
 
 
 def run(name, steps):
@@ -69,32 +61,4 @@ def last(run, steps):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["resnet", "gpt"])
 def test_on_eight_devices_and_across_kills(name, tmp_path):
-    """Every step within 1e-8 of torch's replicas; one that is done twice, or undisturbed, gives the same bits.
-
-    The losses and states of each step are files, which a process writes that is killed at random moments.
-    """
-    steps, kills = 30, 3
-    command = [sys.executable, "-m", "tests.train.recipe", name, str(steps)]
-    for _ in range(kills):
-        before = len(list(tmp_path.glob("step-*.npz")))
-        process = subprocess.Popen([*command, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        while process.poll() is None and len(list(tmp_path.glob("step-*.npz"))) <= before + secrets.randbelow(6):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        told = process.communicate()[1]
-        assert process.returncode == -signal.SIGKILL, f"it ended by itself:\n{told}"
-    subprocess.run([*command, str(tmp_path)], cwd=ROOT, check=True)
-    subprocess.run([*command, str(tmp_path / "undisturbed")], cwd=ROOT, check=True)
-    for i in range(1, steps + 1):
-        assert seen_in(tmp_path, i).keys() == seen_in(tmp_path / "undisturbed", i).keys()
-        for key, value in seen_in(tmp_path, i).items():
-            assert value.tobytes() == seen_in(tmp_path / "undisturbed", i)[key].tobytes(), (i, key)
-    build, criterion, examples = RECIPES[name]
-    theirs = InTorch(build, criterion, [as_torch(each) for each in examples(8)], 0, replicas=8)
-    last = compare_seen((seen_in(tmp_path, i) for i in range(1, steps + 1)), theirs.run(steps))
-    assert not [key for key, value in seen_in(tmp_path, 1).items() if np.array_equal(value, last[key])]
-
-
-def seen_in(folder, step):
-    with np.load(folder / f"step-{step}.npz") as found:
-        return dict(found)
+    check(name, tmp_path, steps=30, kills=3)

@@ -1,4 +1,6 @@
-"""The convolution's two programs: matrix products on the CPU, XLA's own convolution elsewhere, in every direction."""
+"""The convolution's programs: XLA's library or products on the CPU, XLA's own elsewhere, in every direction."""
+
+import re
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,9 @@ CASES = [  # images, channels, out, sizes, kernel, stride, pads, dilation, group
     (3, 2, 4, (7, 6), (3, 2), (2, 1), ((1, 1), (0, 1)), (1, 2), 1),
     (2, 4, 6, (5, 5), (1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 2),
     (2, 3, 6, (5, 4), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 3),  # depthwise
+    (2, 3, 2, (8, 7), (3, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),  # no border
+    (2, 3, 2, (8, 9), (2, 3), (3, 4), ((0, 0), (0, 0)), (2, 1), 1),  # rows and columns that no window reaches
+    (2, 2, 3, (4, 5), (2, 3), (1, 2), ((3, 1), (4, 0)), (1, 1), 1),  # windows in the border alone
 ]
 
 
@@ -28,8 +33,27 @@ def test_both_programs_of_a_convolution_and_of_its_gradients(case, x64):
     )
     arguments = {"forward": (x, w), "input": (g, w), "weight": (x, g)}
     for kind, (a, b) in arguments.items():
+        by_lax = bilinear._by_lax(a, b, window=window, kind=kind)
         ours = bilinear._by_columns(a, b, window=window, kind=kind)
-        np.testing.assert_allclose(ours, bilinear._by_lax(a, b, window=window, kind=kind), rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(ours, by_lax, rtol=1e-11, atol=1e-12)
+        if groups == 1 and kind != "weight":
+            by_library = bilinear._by_library(a, b, window=window, kind=kind)
+            np.testing.assert_allclose(by_library, by_lax, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the form is that of the CPU's library")
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1)])
+def test_in_a_loop_each_convolution_lies_as_the_library_takes_it(stride, padding):
+    """XLA brings only those into this form that stand outside; the others take some twenty times as long."""
+    x, w = jnp.ones((2, 16, 6, 6)), jnp.ones((16, 16, 3, 3))
+
+    def step(x, _):
+        dx, dw = jax.grad(lambda x, w: jnp.sum(F.conv2d(x, w, stride=stride, padding=padding) ** 2), (0, 1))(x, w)
+        return x - dx, dw
+
+    compiled = jax.jit(lambda x: jax.lax.scan(step, x, length=2)).lower(x).compile().as_text()
+    found = re.findall(r" convolution\(.*dim_labels=(\S+?)[,}\s]", compiled)
+    assert len(found) == 2 and set(found) == {"b01f_01io->b01f"}, found
 
 
 def plain(x, w):

@@ -40,8 +40,10 @@ def moving(n):
             "no batch": ((2,), (0, *full[1:])),
             "unbatched": ((2,), full[1:]),
             "kernel of one": (((2,),), full),
+            "kernel that fits with its pads": ((3, 1, 1), (*full[:-1], 2)),
         }
         yield from ((f"{name}: {what}", call(name, *args, shape=shape)) for what, (args, shape) in cases.items())
+        yield f"{name}: kernel that fits rounded up", call(name, 3, 2, ceil_mode=True, shape=(*full[:-1], 2))
         yield f"{name}: booleans", call(name, 2, shape=full, dtype="bool")
         yield f"{name}: complex", call(name, 2, shape=full, dtype="complex64")
         yield f"{name}: integers", call(name, 2, shape=full, dtype="int64")

@@ -5,8 +5,8 @@ A convolution is linear in its input and in its weight. It and its two gradients
 .. math:: y = F(x, w), \qquad \bar x = D(\bar y, w), \qquad \bar w = W(x, \bar y)
 
 are each other's transposes, so the three of them are closed under differentiation, forwards and backwards, of any
-order. On accelerators each is the ``jax.lax`` convolution that JAX itself would write; on CPUs it is made of matrix
-products (:mod:`columns`).
+order. On accelerators each is the ``jax.lax`` convolution that JAX itself would write; on CPUs it is XLA's library's, in
+the form that it wants (:mod:`channels_last`), or made of matrix products (:mod:`columns`), whichever is faster.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
 from jaxgrad._jaxpr.bilinear import bilinear
-from jaxgrad.nn.functional.conv import columns
+from jaxgrad.nn.functional.conv import channels_last, columns
 from jaxgrad.nn.functional.conv.columns import Window
 from jaxgrad.nn.functional.conv.convolve import convolve
 
@@ -82,6 +82,17 @@ def _by_lax(a: Array, b: Array, *, window: Window, kind: str) -> Array:
     return w
 
 
+def _on_cpu(a: Array, b: Array, *, window: Window, kind: str) -> Array:
+    if kind != "weight" and channels_last.suits(b, window):
+        return _by_library(a, b, window=window, kind=kind)
+    return _by_columns(a, b, window=window, kind=kind)
+
+
+def _by_library(a: Array, b: Array, *, window: Window, kind: str) -> Array:
+    by = {"forward": channels_last.forward, "input": channels_last.input_gradient}
+    return by[kind](a, b, window)
+
+
 def _by_columns(a: Array, b: Array, *, window: Window, kind: str) -> Array:
     by = {"forward": columns.forward, "input": columns.input_gradient, "weight": columns.weight_gradient}
     return by[kind](a, b, window)
@@ -117,4 +128,4 @@ def _batched(args: Any, dims: Any, *, window: Window, kind: str) -> Array:
     return jax.vmap(partial(_by_lax, window=window, kind=kind), dims)(a, b)
 
 
-_bind = bilinear("conv", _shape, _by_lax, _by_columns, (_to_first, _to_second), _batched)
+_bind = bilinear("conv", _shape, _by_lax, _on_cpu, (_to_first, _to_second), _batched)

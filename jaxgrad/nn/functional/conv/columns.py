@@ -3,8 +3,7 @@ r"""A convolution as matrix products, for processors on which XLA's own convolut
 .. math:: Y = W P(X), \qquad \bar W = \bar Y P(X)^T, \qquad \bar X = P^T(W^T \bar Y)
 
 with :math:`P` the patches of a few images as the columns of a matrix. A few images at a time: their patches stay in
-the cache, and memory is no more than theirs. There is no convolution in the loop, so that an outer ``scan`` costs
-nothing (XLA's own convolutions slow down there several times).
+the cache, and memory is no more than theirs.
 """
 
 import math
