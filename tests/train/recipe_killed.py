@@ -58,7 +58,9 @@ def main():
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         check(chosen.name, Path(folder), chosen.steps, chosen.kills)
-    print(f"{chosen.name}: {chosen.steps} steps, {chosen.kills} kills: equal to the undisturbed run and to torch's replicas")
+    print(
+        f"{chosen.name}: {chosen.steps} steps, {chosen.kills} kills: equal to the undisturbed run and to torch's replicas"
+    )
 
 
 if __name__ == "__main__":
