@@ -2,7 +2,8 @@
 
     python -m tests.train.recipe_killed NAME [--steps 200] [--kills 10]
 
-The losses and states of each step are files, which a process writes that is killed; ``test_recipe.py`` does it in short.
+The losses and states of each step are files, which a process writes that is killed.
+``test_recipe.py`` does it in short.
 """
 
 import argparse
@@ -58,9 +59,8 @@ def main():
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         check(chosen.name, Path(folder), chosen.steps, chosen.kills)
-    print(
-        f"{chosen.name}: {chosen.steps} steps, {chosen.kills} kills: equal to the undisturbed run and to torch's replicas"
-    )
+    told = f"{chosen.steps} steps, {chosen.kills} kills: equal to the undisturbed run and to torch's replicas"
+    print(f"{chosen.name}: {told}")
 
 
 if __name__ == "__main__":

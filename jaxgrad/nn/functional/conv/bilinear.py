@@ -5,8 +5,8 @@ A convolution is linear in its input and in its weight. It and its two gradients
 .. math:: y = F(x, w), \qquad \bar x = D(\bar y, w), \qquad \bar w = W(x, \bar y)
 
 are each other's transposes, so the three of them are closed under differentiation, forwards and backwards, of any
-order. On accelerators each is the ``jax.lax`` convolution that JAX itself would write; on CPUs it is XLA's library's, in
-the form that it wants (:mod:`channels_last`), or made of matrix products (:mod:`columns`), whichever is faster.
+order. On accelerators each is the ``jax.lax`` convolution that JAX itself would write; on CPUs it is XLA's library's,
+in the form that it wants (:mod:`channels_last`), or made of matrix products (:mod:`columns`), whichever is faster.
 """
 
 from functools import partial

@@ -1,4 +1,5 @@
-r"""A convolution as matrix products, for processors on which XLA's own convolution is slow (what is not in its library).
+r"""A convolution as matrix products, for processors on which XLA's own convolution is slow
+(what its library does not take).
 
 .. math:: Y = W P(X), \qquad \bar W = \bar Y P(X)^T, \qquad \bar X = P^T(W^T \bar Y)
 
