@@ -8,6 +8,7 @@ are numbered through in the order in which they are found.
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import PyTree
@@ -83,14 +84,15 @@ def set_hyperparams(state: PyTree, group: int | None = None, **values: Any) -> P
         state: an optimizer's state, or a tree that holds some.
         group: the group to change; all of them without.
         **values: new values by torch's name. A tuple is one value of several numbers (``betas=(0.8, 0.99)``), a list
-            gives one value for each group.
+            or an array of one axis gives one value for each group; in the state of an ensemble such an array gives one
+            for each member.
 
     Returns:
         The changed state; an optimizer whose hyper-parameter is an array overrules it once that array changes.
 
     Raises:
         KeyError: no group has such a hyper-parameter, or such an index.
-        ValueError: a list of another length than there are groups, or a momentum that has no buffer.
+        ValueError: a list or an array of another length than there are groups, or a momentum that has no buffer.
 
     >>> import jax.numpy as jnp
     >>> from jaxgrad import optim
@@ -107,6 +109,8 @@ def set_hyperparams(state: PyTree, group: int | None = None, **values: Any) -> P
     per_group: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, value in values.items():
         chosen = range(count) if group is None else [group % count]
+        if getattr(value, "ndim", 0) and not any(map(_is_ensemble, found)):
+            value = list(value)
         if isinstance(value, list) and len(value) != len(chosen):
             raise ValueError(
                 explain(f"expected one {name} for each of {len(chosen)} parameter groups", got=f"{len(value)} of them")
@@ -122,6 +126,12 @@ def set_hyperparams(state: PyTree, group: int | None = None, **values: Any) -> P
     return jax.tree.map(
         lambda node: next(waiting) if is_optimizer_state(node) else node, state, is_leaf=is_optimizer_state
     )
+
+
+def _is_ensemble(state: OptimizerState) -> bool:
+    """Whether the numbers have an axis of members, from ``vmap``; a kept number is a scalar or three parts."""
+    numbers = jax.tree.leaves([group.hyperparams for group in state.param_groups])
+    return any(jnp.ndim(each) > (each.dtype == jnp.float32) for each in numbers)
 
 
 def _replaced(state: OptimizerState, values: list[dict[str, Any]]) -> OptimizerState:

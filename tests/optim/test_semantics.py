@@ -203,6 +203,25 @@ def test_hyperparameters_of_an_ensemble():
     np.testing.assert_array_equal(optim.get_lr(states)[0], [0.001] * 3)
     states = optim.set_hyperparams(states, lr=0.5)
     np.testing.assert_array_equal(optim.get_lr(states)[0], [0.5] * 3)
+    for lr in (np.array([0.1, 0.2, 0.4]), jnp.array([0.125, 0.25, 0.5])):
+        np.testing.assert_array_equal(optim.get_lr(optim.set_hyperparams(states, lr=lr))[0], np.asarray(lr, float))
+    with pytest.raises(ValueError, match=r"(?s)lr is one number, or one for each member .* shape \(2,\)"):
+        optim.set_hyperparams(states, lr=jnp.ones(2))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_array_gives_each_group_its_number(compiled):
+    tx = optim.SGD(param_groups=[{"params": ["a"]}, {"params": ["b"], "lr": 0.2}])
+    state = tx.init({"a": jnp.ones(2), "b": jnp.ones(3)})
+    change = lambda state, lr: optim.set_hyperparams(state, lr=lr)  # noqa: E731
+    change = jax.jit(change) if compiled else change
+    for lr in (jnp.array([0.5, 0.25]), np.array([0.5, 0.25])):
+        assert optim.get_lr(change(state, lr)) == [0.5, 0.25]
+    assert optim.get_lr(change(state, jnp.array(0.5))) == [0.5, 0.5]
+    with pytest.raises(ValueError, match=r"(?s)one lr for each of 2 parameter groups.*3 of them"):
+        change(state, jnp.ones(3))
+    with pytest.raises(ValueError, match=r"(?s)lr is one number.*shape \(1,\)"):
+        change(state, jnp.ones((2, 1)))
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxgrad._core.errors import explain
 from jaxgrad._core.types import Array
-from jaxgrad.optim._rule.precision import pack, unpack, widen
+from jaxgrad.optim._rule.precision import pack, pack_all, unpack, widen
 
 
 def packed(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def replaced(kept: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
     """Another value under one name, for every member of an ensemble.
 
     Raises:
-        ValueError: the value has another form, such as None for a number.
+        ValueError: the value has another form, such as None or several for a number.
     """
     form: Any = jax.tree.structure(kept[name])
     if form != jax.tree.structure(value):
@@ -44,7 +44,7 @@ def replaced(kept: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
                 got=repr(value),
             )
         )
-    return {**kept, name: jax.tree.map(_like, kept[name], value)}
+    return {**kept, name: jax.tree.map(lambda old, new: _like(name, old, new), kept[name], value)}
 
 
 def injected(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,8 +80,16 @@ def _newer(kept: Any, seen: Any, now: Any) -> Any:
     return jnp.where(jnp.any(now != seen), now, kept)
 
 
-def _like(old: Array, value: Any) -> Array:
-    new = pack(value)
+def _like(name: str, old: Array, value: Any) -> Array:
+    several = jnp.ndim(value) > 0
+    new = pack_all(list(value)) if jnp.ndim(value) == 1 else None if several else pack(value)
+    if new is None or (several and new.shape != jnp.shape(old)):
+        raise ValueError(
+            explain(
+                f"{name} is one number, or one for each member of an ensemble",
+                got=f"an array of shape {jnp.shape(value)}",
+            )
+        )
     leading = jnp.ndim(old) - new.ndim
     return jnp.broadcast_to(new, (*jnp.shape(old)[: max(leading, 0)], *new.shape))
 
