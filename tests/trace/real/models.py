@@ -185,7 +185,7 @@ MODELS = {
         window_size=4,
         drop_path_rate=0.1,
     ),
-    "timm EfficientNet": _timm("efficientnet_lite0", 32, drop_rate=0.2),
+    "timm EfficientNet": _timm("efficientnet_lite0", 64, drop_rate=0.2),
     "timm MLP-Mixer": _timm("gmixer_12_224", 32, img_size=32),
     "timm RegNet": _timm("regnety_002", 32),
     "timm MobileNetV3": _timm("mobilenetv3_small_050", 32),
