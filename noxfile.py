@@ -10,7 +10,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
 OLDEST = ["jax==0.10.2", "jaxlib==0.10.2", "flax==0.12.7", "optax==0.2.8", "numpy>=2"]
-NEWEST = ["jax<0.11", "jaxlib<0.11", "flax", "optax", "numpy"]
+NEWEST = ["jax<0.13", "jaxlib<0.13", "flax", "optax", "numpy"]
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

@@ -1,5 +1,5 @@
-"""The strictest JAX the whole suite runs under: implicit broadcasting of ranks raises, two CPU devices; in some rooms
-dtypes are not promoted either.
+"""The strictest JAX, in tests and doctests: implicit broadcasting of ranks and implicit promotion of dtypes raise. Two
+CPU devices.
 
 Warnings are errors (pyproject.toml). Nothing here changes a number.
 """
@@ -18,15 +18,13 @@ import pytest
 from tests.support import annotations
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 annotations.install()
 
 
 collect_ignore = ["trace/real"]  # real models, whose packages only docs/make_trace.py needs
 
 TESTS = Path(__file__).parent
-STRICT_PROMOTION = {"_core", "_jaxpr", "amp", "autograd", "func", "random", "testing", "utils"}
-"""Rooms whose code promotes no dtype but by name; the others are to follow."""
-
 PROMOTING = {
     "test_autocast.py",
     "test_autocast_lists.py",
@@ -40,12 +38,20 @@ PROMOTING = {
 what it does not); how that comes out beside torch is what they compare."""
 
 
+TO_FOLLOW = {"parity"}
+"""Rooms that have yet to be run strictly to their end."""
+
+SWEEPS_TO_FOLLOW = {"models", "nn", "optim", "serialization", "tensor", "trace", "train"}
+"""Rooms of whose tests only the slow and exhaustive ones have yet to be run strictly; all else is strict."""
+
+
 @pytest.fixture(autouse=True)
 def dtype_promotion(request):
-    """JAX's strict promotion of dtypes, room by room."""
-    room = request.path.relative_to(TESTS).parts[0] if request.path.is_relative_to(TESTS) else ""
-    if room in STRICT_PROMOTION and request.path.name not in PROMOTING:
-        with jax.numpy_dtype_promotion("strict"):
+    """JAX's own promotion of dtypes, for the few that are not strict."""
+    room = request.path.relative_to(TESTS).parts[0]
+    sweep = any(request.node.get_closest_marker(name) for name in ("slow", "exhaustive"))
+    if request.path.name in PROMOTING or room in TO_FOLLOW or (sweep and room in SWEEPS_TO_FOLLOW):
+        with jax.numpy_dtype_promotion("standard"):
             yield
     else:
         yield

@@ -85,6 +85,16 @@ def opmath_dtype(dtype: Any) -> np.dtype:
     return np.dtype(np.float32) if narrow else np.dtype(dtype)
 
 
+def promoted(*arrays: Any) -> tuple[Array, ...]:
+    """Arrays in their common dtype.
+
+    >>> [each.dtype.name for each in promoted(jnp.ones(2, jnp.bfloat16), jnp.arange(2))]
+    ['bfloat16', 'bfloat16']
+    """
+    dtype = common_dtype(*arrays)
+    return tuple(jnp.asarray(each, dtype) for each in arrays)
+
+
 def common_dtype(*values: Any) -> np.dtype:
     """The dtype that arrays and numbers are promoted to; asked for by name, also where JAX is to be strict.
 

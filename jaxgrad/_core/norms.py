@@ -40,7 +40,7 @@ def sgn(x: Array) -> Array:
     if not jnp.issubdtype(x.dtype, jnp.complexfloating):
         return jnp.where(x > 0, 1, jnp.where(x < 0, -1, 0)).astype(x.dtype)  # 0 at nan
     size = jnp.abs(x)
-    return jnp.where(size == 0, 0, x / jnp.where(size == 0, 1, size))
+    return jnp.where(size == 0, 0, x / jnp.where(size == 0, 1, size).astype(x.dtype))
 
 
 def vector_norm(x: Array, p: float, axis: Axis, keepdims: bool = False, *, share_ties: bool = True) -> Array:
@@ -68,7 +68,7 @@ def normalized(x: Array, p: float, axis: Axis, eps: float) -> Array:
     """
     norm = vector_norm(x.astype(opmath_dtype(x.dtype)), p, axis, keepdims=True).astype(jnp.finfo(x.dtype).dtype)
     # the derivative passes at the bound, as clamp_min's does
-    return x / jnp.where(norm < eps, jnp.asarray(eps, norm.dtype), norm)
+    return x / jnp.where(norm < eps, jnp.asarray(eps, norm.dtype), norm).astype(x.dtype)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
@@ -109,12 +109,12 @@ def _slope(x: Array, norm: Array, p: float, axis: Axis, share_ties: bool) -> Arr
     if math.isinf(p):
         reached = (size == norm) | jnp.isnan(size)
         count = jnp.sum(reached, axis, keepdims=True).astype(size.dtype) if share_ties else jnp.ones_like(norm)
-        return sgn(x) * (reached / count)
-    powers = sgn(x) * jnp.where(size == 0, 0, jnp.where(size == 0, 1, size) ** (p - 1))
+        return sgn(x) * (reached.astype(size.dtype) / count).astype(x.dtype)
+    powers = sgn(x) * jnp.where(size == 0, 0, jnp.where(size == 0, 1, size) ** (p - 1)).astype(x.dtype)
     return _ratio(powers, norm ** (p - 1) if p > 1 else jnp.where(norm == 0, 0, norm) ** (p - 1))
 
 
 def _ratio(a: Array, norm: Array) -> Array:
     """``a / norm``, and 0 where the norm is 0 (or its power infinite, for p < 1)."""
     broken = (norm == 0) | jnp.isinf(norm)
-    return jnp.where(broken & (a == 0), 0, a / jnp.where(norm == 0, 1, norm))
+    return jnp.where(broken & (a == 0), 0, a / jnp.where(norm == 0, 1, norm).astype(a.dtype))

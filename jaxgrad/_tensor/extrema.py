@@ -34,8 +34,8 @@ class MinMax(NamedTuple):
 def _pairwise(input: Any, other: Any, chosen: Array, weight: Array) -> Array:
     """``chosen`` in value; its derivative is ``weight`` to the first and the rest to the second."""
     stop = jax.lax.stop_gradient
-    first, second = weight.astype(input.dtype), (1 - weight).astype(input.dtype)
-    return stop(chosen) + _times(first, input) + _times(second, other)
+    first = weight.astype(input.dtype)
+    return stop(chosen) + _times(first, input) + _times(1 - first, other)
 
 
 @jax.custom_jvp

@@ -76,7 +76,7 @@ class autocast:
     >>> from jaxgrad.nn import functional as F
     >>> def fn(x, w, y):
     ...     h = F.relu(F.linear(x, w))
-    ...     return h, h @ w, F.mse_loss(h, y)
+    ...     return h, x @ w, F.mse_loss(h, y)
     >>> out = amp.autocast("cpu")(fn)(jnp.ones((2, 3)), jnp.ones((3, 3)), jnp.ones((2, 3)))
     >>> [str(each.dtype) for each in out]
     ['bfloat16', 'bfloat16', 'float32']

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
@@ -24,7 +25,7 @@ class AdagradState(NamedTuple):
 def _init(param: Array, hyperparams: dict[str, Any]) -> AdagradState:
     start = jnp.asarray(hyperparams["initial_accumulator_value"], param.real.dtype)
     if jnp.iscomplexobj(param):
-        start = start + 1j * start
+        start = jax.lax.complex(start, start)
     return AdagradState(jnp.full_like(param, start))
 
 

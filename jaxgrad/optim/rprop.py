@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jaxgrad._core.types import Array
@@ -25,7 +26,7 @@ class RpropState(NamedTuple):
 def _init(param: Array, hyperparams: dict[str, Any]) -> RpropState:
     size = jnp.asarray(hyperparams["lr"]).reshape(()).astype(param.real.dtype)
     if jnp.iscomplexobj(param):
-        size = size + 1j * size
+        size = jax.lax.complex(size, size)
     return RpropState(jnp.zeros_like(param), jnp.full_like(param, size))
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgrad._core.dtypes import keep_dtype
+from jaxgrad._core.dtypes import keep_dtype, promoted
 from jaxgrad._core.tap import opened
 from jaxgrad._core.types import Array, Buffers, Params
 from jaxgrad.func.call import Aux
@@ -144,10 +144,14 @@ def _loss(
             gradients[name] = gradients[name] + cotangent if name in gradients else cotangent
         return results, (gradients, params)
 
+    def times(a: Array, b: Array) -> Array:
+        a, b = promoted(a, b)
+        return a * b
+
     def backwards(saved: tuple[Params, Params], grad: Any) -> tuple[Params, None]:
         gradients, params = saved
         return {
-            name: (grad[0] * gradients[name]).astype(value.dtype) if name in gradients else jnp.zeros_like(value)
+            name: times(grad[0], gradients[name]).astype(value.dtype) if name in gradients else jnp.zeros_like(value)
             for name, value in params.items()
         }, None
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgrad import autograd
+from jaxgrad._core.dtypes import promoted
 from jaxgrad._core.errors import describe, explain
 from jaxgrad._core.trees import is_none, key_order, map_keeping_none, named_leaves, with_key_order
 from jaxgrad._core.types import Array, Batch, Buffers, Grads, Metrics, Params
@@ -102,10 +103,15 @@ def accumulated(
     value = jnp.sum(losses, axis=0)
     if reduction == "weighted":
         total = jnp.sum(weights)
-        value = value / total
-        grads = map_keeping_none(lambda grad: (grad / total).astype(grad.dtype), grads)
+        value = _divided(value, total)
+        grads = map_keeping_none(lambda grad: _divided(grad, total).astype(grad.dtype), grads)
     after, grads = with_key_order(order, after), with_key_order(order, grads)
     return Computed(value, grads, after, with_key_order(order_of_buffers, buffers), generator, metrics)
+
+
+def _divided(value: Array, total: Array) -> Array:
+    value, total = promoted(value, total)
+    return value / total
 
 
 def _scaled(value: Array, *, weight: Array, count: int, reduction: str) -> Array:

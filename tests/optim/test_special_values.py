@@ -114,7 +114,7 @@ def test_the_numbers_kept_are_torchs_to_the_last_bit():
             state = optim.step(tx, params, params, state)[1]
             ours[name] = (tx, state)
             for key, vector in state.param_groups[0].scalars.items():
-                assert vector[0] == theirs[name].state[leaf][key].item(), key
+                assert vector[0].item() == theirs[name].state[leaf][key].item(), key
 
 
 def test_nan_where_torch_takes_it():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jaxgrad.optim import lr_scheduler, swa_utils
 from tests.optim.lr_scheduler.support import GROUPS, assert_same, make_optimizer, our_walk, quiet, relative, torch_sees
+from tests.support.promotion import as_written
 
 theirs_utils = torch.optim.swa_utils
 SHAPES = {"weight": (3, 4), "bias": (3,)}
@@ -69,8 +70,8 @@ WAYS = {
         {"multi_avg_fn": swa_utils.get_ema_multi_avg_fn(0.3)},
         {"multi_avg_fn": theirs_utils.get_ema_multi_avg_fn(0.3)},
     ),
-    "custom": ({"avg_fn": double_exponential}, {"avg_fn": double_exponential}),
-    "custom multi": ({"multi_avg_fn": multi_custom}, {"multi_avg_fn": multi_custom_in_torch}),
+    "custom": ({"avg_fn": as_written(double_exponential)}, {"avg_fn": double_exponential}),
+    "custom multi": ({"multi_avg_fn": as_written(multi_custom)}, {"multi_avg_fn": multi_custom_in_torch}),
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from flax import nnx, serialization
 
 from jaxgrad import optim
+from tests.support.promotion import as_written
 
 OPTIONS = {"SGD": {"momentum": 0.9}, "RMSprop": {"momentum": 0.9, "centered": True}, "Adam": {"amsgrad": True}}
 DENSE = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop"]
@@ -61,6 +62,7 @@ def test_masks_that_leave_nothing(name):
 
 
 @pytest.mark.parametrize("name", slice_of(FEW, DENSE))
+@as_written
 def test_wrappers(name):
     tx = make(name)
     alone = jax.jit(lambda p, s: optim.step(tx, p, GRADS, s))
@@ -99,7 +101,8 @@ def test_flax_optimizer(name):
 @pytest.mark.parametrize("name", slice_of(["SGD", "Adam", "Muon"], DENSE))
 def test_injected_hyperparameters_take_effect(name):
     """optax.inject_hyperparams makes the optimizer anew at each step, with arrays for numbers."""
-    wrapped = optax.inject_hyperparams(getattr(optim, name))(lr=lambda count: 0.1 * 0.5**count, **OPTIONS.get(name, {}))
+    falling = as_written(lambda count: 0.1 * 0.5**count)
+    wrapped = optax.inject_hyperparams(getattr(optim, name))(lr=falling, **OPTIONS.get(name, {}))
     tx, params, state = make(name), PARAMS, wrapped.init(PARAMS)
     update = jax.jit(wrapped.update)
     theirs, other = PARAMS, tx.init(PARAMS)

@@ -9,6 +9,7 @@ import pytest
 from jaxgrad import func, nn, optim, random, train
 from jaxgrad.nn import functional as F
 from jaxgrad.utils.data import DataLoader, TensorDataset
+from tests.support.promotion import as_written
 
 
 def model_and_batches(steps=4, seed=0):
@@ -31,6 +32,7 @@ TRANSFORMATIONS = {"SGD": optim.SGD(0.1, momentum=0.9), "Adam": optim.Adam(), "o
 
 
 @pytest.mark.parametrize("tx", TRANSFORMATIONS.values(), ids=TRANSFORMATIONS)
+@as_written  # optax promotes
 def test_one_compilation(tx):
     state, step, x, y = ready(tx)
     for i in range(4):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxgrad._core.dtypes import wider_dtype
+from jaxgrad._core.dtypes import promoted, wider_dtype
 from jaxgrad._core.errors import describe, explain, is_traced
 from jaxgrad._core.selection import Where
 from jaxgrad._core.trees import map_keeping_none, named_leaves
@@ -100,7 +100,7 @@ def get_total_norm(
     if not leaves:
         return jnp.zeros((), jnp.float32)
     norms = [_vector_norm(leaf, norm_type, name) for name, leaf in leaves.items()]
-    total_norm = _vector_norm(jnp.stack(norms), norm_type, "the norms")
+    total_norm = _vector_norm(jnp.stack(promoted(*norms)), norm_type, "the norms")
     if error_if_nonfinite:
         _check_finite(total_norm, norm_type)
     return total_norm
@@ -127,7 +127,12 @@ def clip_grads_with_norm(
     """
     _check_foreach(foreach)
     coefficient = jnp.minimum(max_norm / (jnp.asarray(total_norm) + 1e-6), 1.0)
-    return map_keeping_none(lambda g: (g * coefficient).astype(g.dtype), grads)
+
+    def clipped(grad: Array) -> Array:
+        wide, factor = promoted(grad, coefficient)
+        return (wide * factor).astype(grad.dtype)
+
+    return map_keeping_none(clipped, grads)
 
 
 def clip_grad_value(

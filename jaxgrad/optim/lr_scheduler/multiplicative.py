@@ -128,7 +128,7 @@ class MultiStepLR(LRScheduler):
         # torch only ever multiplies at steps that it takes, so milestones before the first step count for nothing.
         reached = [milestone for milestone in self._sorted if milestone >= 0]
         factors = jnp.asarray([self.gamma**k for k in range(len(reached) + 1)], float)
-        return base_lr * factors[jnp.searchsorted(jnp.asarray(reached, jnp.int32), count, side="right")]
+        return base_lr * factors[jnp.searchsorted(jnp.asarray(reached, count.dtype), count, side="right")]
 
     def _arguments(self) -> dict[str, Any]:
         return {"milestones": Counter(self._sorted), "gamma": self.gamma}

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.errors import describe, explain
 from jaxgrad._core.types import Array
 
@@ -24,7 +25,9 @@ def get_swa_avg_fn() -> AvgFn:
     """
 
     def swa_update(averaged_param: Array, current_param: Array, num_averaged: Array) -> Array:
-        return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
+        dtype = common_dtype(averaged_param, 1.0)  # integers are subtracted as integers
+        difference = (current_param - averaged_param).astype(dtype)
+        return averaged_param.astype(dtype) + difference / jnp.asarray(num_averaged + 1, dtype)
 
     return swa_update
 
@@ -48,7 +51,8 @@ def get_ema_avg_fn(decay: float = 0.999) -> AvgFn:
 
     def ema_update(ema_param: Array, current_param: Array, num_averaged: Array) -> Array:
         del num_averaged
-        return decay * ema_param + (1 - decay) * current_param
+        dtype = common_dtype(ema_param, 1.0)
+        return decay * ema_param.astype(dtype) + (1 - decay) * current_param.astype(dtype)
 
     return ema_update
 
@@ -103,11 +107,11 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAvgFn:
     _check_decay(decay)
 
     def ema_update(ema_param_list: list[Array], current_param_list: list[Array], num_averaged: Any) -> list[Array]:
-        del num_averaged
         if _is_inexact(ema_param_list):
             return _lerp(ema_param_list, current_param_list, 1 - decay)
+        average = get_ema_avg_fn(decay)
         pairs = zip(ema_param_list, current_param_list, strict=True)
-        return [(a * decay + p * (1 - decay)).astype(a.dtype) for a, p in pairs]
+        return [average(a, p, num_averaged).astype(a.dtype) for a, p in pairs]
 
     return ema_update
 

@@ -1,4 +1,4 @@
-"""Arguments of one operation brought to a common shape, since JAX is asked to broadcast no rank by itself."""
+"""Arguments of one operation brought to a common shape and dtype, since JAX is asked to do neither by itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,20 +6,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.types import Array
 
 
-def elementwise(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """``fn`` of arrays of any broadcastable shapes; numbers stay numbers.
+def elementwise(fn: Callable[..., Any], *, apart: int = 0) -> Callable[..., Any]:
+    """``fn`` of arrays of any broadcastable shapes and of any dtypes; numbers stay numbers.
 
-    >>> elementwise(jnp.add)(jnp.ones((2, 3)), jnp.ones(3)).shape
+    Args:
+        fn: takes arrays of one shape and dtype.
+        apart: so many arguments in front keep their dtype: a condition.
+
+    >>> elementwise(jnp.add)(jnp.ones((2, 3)), jnp.arange(3)).shape
     (2, 3)
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:
         arrays = [each for each in args if isinstance(each, jax.Array)]
         shape = jnp.broadcast_shapes(*(each.shape for each in arrays))
-        return fn(*(jnp.broadcast_to(each, shape) if isinstance(each, jax.Array) else each for each in args), **kwargs)
+        promoted = [each for each in args[apart:] if isinstance(each, jax.Array | int | float | complex)]
+        dtype = common_dtype(*promoted) if promoted else None
+        taken = []
+        for place, each in enumerate(args):
+            if isinstance(each, jax.Array):
+                each = jnp.broadcast_to(each if place < apart else each.astype(dtype), shape)
+            taken.append(each)
+        return fn(*taken, **kwargs)
 
     return call
 

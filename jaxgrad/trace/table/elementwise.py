@@ -101,9 +101,9 @@ TABLE: dict[str, Callable[..., Any]] = {
     **_both("bitwise_and", jnp.bitwise_and),
     **_both("bitwise_or", jnp.bitwise_or),
     **_both("bitwise_xor", jnp.bitwise_xor),
-    "where.self": elementwise(jnp.where),
-    "where.ScalarOther": elementwise(jnp.where),
-    "where.ScalarSelf": elementwise(jnp.where),
+    "where.self": elementwise(jnp.where, apart=1),
+    "where.ScalarOther": elementwise(jnp.where, apart=1),
+    "where.ScalarSelf": elementwise(jnp.where, apart=1),
     **_unary(
         neg=operator.neg,
         abs=jnp.abs,

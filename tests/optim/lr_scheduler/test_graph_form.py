@@ -18,6 +18,7 @@ from tests.optim.lr_scheduler.support import (
     sequential,
     torch_walk,
 )
+from tests.support.promotion import as_written
 
 STEPS = 40
 TRACEABLE = sorted(set(SIMPLE) - {"LambdaLR", "MultiplicativeLR"})
@@ -71,7 +72,7 @@ def wave(t):
 
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
 def test_functions_of_a_traced_step(name):
-    recipe = Recipe(name, {"lr_lambda": wave})
+    recipe = Recipe(name, {"lr_lambda": as_written(wave)})
     assert_near_torch(recipe.ours(0.3), recipe, 0.3, FLOAT32 if name == "LambdaLR" else 40 * FLOAT32)
 
 

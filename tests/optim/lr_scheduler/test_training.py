@@ -29,6 +29,7 @@ def torch_training(make_optimizer, recipe):
 
 
 def gradient(params, step):
+    step = jnp.asarray(step, float)
     return jax.grad(lambda p: jnp.sum((p["w"] - TARGET * (1 + 0.1 * step)) ** 4))(params)
 
 

@@ -13,6 +13,7 @@ from jaxgrad.parity.causes import Context
 from jaxgrad.parity.record.model import Recording, StepRecord
 from jaxgrad.parity.report.parts import Divergence
 from jaxgrad.parity.sides.torch_doubles import default_dtype
+from tests.support.promotion import as_written
 
 SHAPES = {"fc.weight": (5, 4), "fc.bias": (5,), "norm.weight": (4,)}
 
@@ -98,6 +99,7 @@ def _torch_run(case: Planted, dtype: Any, seed: int, steps: int) -> Recording:
     return Recording(initial, records, meta)
 
 
+@as_written
 def optax_run(case: Planted, dtype: Any, seed: int = 0, steps: int = 4) -> Recording:
     params = cast(start(seed), dtype)
     records = []

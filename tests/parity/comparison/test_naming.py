@@ -11,6 +11,7 @@ from jaxgrad.parity.comparison.naming import Naming
 from jaxgrad.parity.comparison.suggest import suggest
 from jaxgrad.parity.record.model import STATE, StepRecord
 from jaxgrad.parity.sides.jax_function import JaxFunction
+from tests.support.promotion import as_written
 
 RNG = np.random.default_rng(0)
 
@@ -92,7 +93,7 @@ def test_optax_states_have_torchs_names():
     params = {"params": {"Dense_0": {"kernel": jnp.asarray(ours["params.Dense_0.kernel"]), "bias": jnp.zeros(4)}}}
     tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1))
     grads = jax.tree.map(jnp.ones_like, params)
-    state = {"model": params, "opt": tx.update(grads, tx.init(params), params)[1]}
+    state = {"model": params, "opt": as_written(tx.update)(grads, tx.init(params), params)[1]}
     run = JaxFunction(lambda state, batch: (state, {"grads": grads}), state).start()
     naming = Naming({"params": theirs}, run.initial(), None, "Adam")
     record = naming.record(run.step(jnp.ones(1)))

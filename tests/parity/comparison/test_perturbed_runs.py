@@ -6,6 +6,7 @@ import pytest
 from jaxgrad import func, nn, optim, parity, random, train
 from jaxgrad.nn import functional as F
 from jaxgrad.parity.sides.torch_run import TorchRun
+from tests.support.promotion import as_written
 
 torch = pytest.importorskip("torch", reason="the reference is not installed")
 
@@ -23,7 +24,8 @@ def pair(wrong_after=STEPS):
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
     rngs = nn.Rngs(random.manual_seed(0))
     ours = nn.Sequential(nn.Linear(6, 16, rngs=rngs), nn.Tanh(), nn.Linear(16, 3, rngs=rngs))
-    tx, other = optim.SGD(0.1), optim.lr_scheduler.LambdaLR(0.1, lambda step: 1.0 + 1e-4 * (step >= wrong_after))
+    factor = as_written(lambda step: 1.0 + 1e-4 * (step >= wrong_after))
+    tx, other = optim.SGD(0.1), optim.lr_scheduler.LambdaLR(0.1, factor)
     step = train.make_train_step(train.supervised(ours, F.cross_entropy), tx, schedule=other)
     state = train.init_state(func.extract(ours)[0], tx, schedule=other)
     return parity.from_torch(theirs, F_torch.cross_entropy, optimizer, schedule), parity.from_jax(step, state)

@@ -7,6 +7,7 @@ from jaxgrad._core.arguments import as_number, refuse_inplace
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
+from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
@@ -83,7 +84,8 @@ def threshold(
 
 @elementwise(lambda g, x, threshold, value: jnp.where(x <= threshold, 0, g))
 def _threshold(x: Array, threshold: float, value: float) -> Array:
-    return jnp.where(x <= threshold, jnp.asarray(value).astype(x.dtype), x)
+    below = x.astype(common_dtype(x, threshold)) <= threshold
+    return jnp.where(below, jnp.asarray(value).astype(x.dtype), x)
 
 
 @operation("HardtanhBackward0")

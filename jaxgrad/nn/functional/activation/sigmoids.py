@@ -176,7 +176,7 @@ def softsign(input: Shaped[Array, "*shape"]) -> Inexact[Array, "*shape"]:
     input = jnp.asarray(input)
     check_kernel("abs_cpu", input, jnp.integer, jnp.inexact)
     input = as_inexact(input)
-    return input / (absolute(input) + 1)
+    return input / (absolute(input) + 1).astype(input.dtype)
 
 
 @operation("HardsigmoidBackward0")

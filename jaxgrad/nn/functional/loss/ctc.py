@@ -145,7 +145,7 @@ def _forward(p: Array, labels: Array, frames: Array, wanted: Array, blank: int) 
     """The losses (N,), and alpha (T, N, S)."""
     classes, skips = _states(labels, blank)
     emitted = jnp.take_along_axis(p, classes[None], 2)  # (T, N, S)
-    states = jnp.arange(classes.shape[1])[None]
+    states = jnp.arange(classes.shape[1], dtype=wanted.dtype)[None]
     inside = states < 2 * wanted[:, None] + 1
     first = jnp.where((states < 2) & inside, emitted[0], -jnp.inf)
 
@@ -169,7 +169,7 @@ def _gradient(p: Array, labels: Array, frames: Array, wanted: Array, blank: int,
     loss, alpha = _forward(p, labels, frames, wanted, blank)
     classes, skips = _states(labels, blank)
     emitted = jnp.take_along_axis(p, classes[None], 2)
-    states = jnp.arange(classes.shape[1])[None]
+    states = jnp.arange(classes.shape[1], dtype=wanted.dtype)[None]
     end = 2 * wanted[:, None]
     may_end = (states == end) | ((states == end - 1) & (wanted[:, None] > 0))
     inside = states <= end

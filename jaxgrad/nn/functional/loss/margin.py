@@ -12,7 +12,7 @@ from jaxtyping import Float, Inexact, Integer, Num
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
-from jaxgrad._core.dtypes import as_inexact
+from jaxgrad._core.dtypes import as_inexact, common_dtype, promoted
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain, is_traced
 from jaxgrad._core.operations import operation
@@ -61,6 +61,7 @@ def hinge_embedding_loss(
     reduction = resolve_reduction(reduction, size_average, reduce)
     t, x = broadcast(jnp.asarray(target), jnp.asarray(input))
     _refuse_complex(x)
+    x = x.astype(common_dtype(x, margin))
     loss = jnp.where(t != 1, hinge(margin - x), 0) + jnp.where(t != -1, x, 0)
     return reduce_loss(loss, reduction)
 
@@ -105,8 +106,8 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {torch_size(a)}, input2: {torch_size(b)}, target: {torch_size(t)} "
         )
-    a, b = broadcast(a, b)
-    t, difference = broadcast(t, a - b)
+    a, b = promoted(*broadcast(a, b))
+    t, difference = promoted(*broadcast(t, a - b))
     loss = as_inexact(-t * difference) + margin
     _refuse_complex(loss)
     return reduce_loss(hinge(loss), reduction)
@@ -144,7 +145,8 @@ def soft_margin_loss(
     x, t = broadcast(jnp.asarray(input), jax.lax.stop_gradient(_signs(target)))
     if not jnp.issubdtype(x.dtype, jnp.inexact):
         raise RuntimeError(f"result type Float can't be cast to the desired output type {torch_name(x.dtype)}")
-    return reduce_loss(_soft((-t * x).astype(x.dtype)), reduction)
+    signs, values = promoted(t, x)
+    return reduce_loss(_soft((-signs * values).astype(x.dtype)), reduction)
 
 
 def _soft_gradient(g: Array, v: Array) -> Array:
@@ -192,10 +194,10 @@ def multilabel_soft_margin_loss(
     if jnp.ndim(input) == 0:
         raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     classes = jnp.shape(input)[-1]
-    t, x = broadcast(jnp.asarray(target), jnp.asarray(input))
+    t, x = promoted(*broadcast(jnp.asarray(target), jnp.asarray(input)))
     loss = -(t * logsigmoid(x) + (1 - t) * logsigmoid(-x))
     if weight is not None:
-        loss, weight = broadcast(loss, jnp.asarray(weight))
+        loss, weight = promoted(*broadcast(loss, jnp.asarray(weight)))
         loss = loss * weight
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")

@@ -1,19 +1,15 @@
 """The squared error."""
 
-import warnings
-
 import jax.numpy as jnp
 from jaxtyping import Inexact, Num
 
-from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.dtype_names import torch_name
-from jaxgrad._core.dtypes import common_dtype
 from jaxgrad._core.errors import explain
 from jaxgrad._core.operations import operation
-from jaxgrad._core.shapes import broadcast, broadcast_shape, torch_size
 from jaxgrad._core.types import Array
 from jaxgrad.nn.functional.loss.reduction import reduce_loss, resolve_reduction
+from jaxgrad.nn.functional.loss.regression import difference, weighted
 
 
 @castable("mse_loss")
@@ -52,27 +48,12 @@ def mse_loss(
     Source: torch/nn/functional.py, ``mse_loss``.
     """
     reduction = resolve_reduction(reduction, size_average, reduce)
-    input, target = jnp.asarray(input), jnp.asarray(target)
-    if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({torch_size(target)}) that is different to the input size ({torch_size(input)}). "
-            "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            UserWarning,
-            stacklevel=users_level(),
-        )
-    x, t = broadcast(input, target)
-    dtype = common_dtype(x, t)
-    if not jnp.issubdtype(dtype, jnp.inexact):
+    x, t = difference(input, target)
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
         raise NotImplementedError(
-            explain(f"\"mse_cpu\" not implemented for '{torch_name(dtype)}'", expected="a floating point dtype")
+            explain(f"\"mse_cpu\" not implemented for '{torch_name(x.dtype)}'", expected="a floating point dtype")
         )
-    squared = jnp.square(x.astype(dtype) - t.astype(dtype))
+    squared = jnp.square(x - t)
     if weight is None:
         return reduce_loss(squared, reduction)
-    weight = jnp.asarray(weight)
-    if weight.shape != input.shape:
-        raise ValueError(
-            explain("Weights and input must have the same size.", got=torch_size(weight), expected=torch_size(input))
-        )
-    weighted = squared * jnp.broadcast_to(weight, broadcast_shape(squared, weight))
-    return jnp.sum(weighted) / jnp.sum(weight) if reduction == "mean" else reduce_loss(weighted, reduction)
+    return weighted(squared, weight, jnp.shape(input), reduction, by_weight=True)

@@ -10,6 +10,7 @@ from jaxgrad._core.caller import users_level
 from jaxgrad._core.castable import castable
 from jaxgrad._core.diagnosis import diagnosed
 from jaxgrad._core.dtype_names import torch_name
+from jaxgrad._core.dtypes import promoted
 from jaxgrad._core.elementwise import check_kernel, elementwise
 from jaxgrad._core.errors import explain
 from jaxgrad._core.norms import absolute
@@ -20,7 +21,7 @@ from jaxgrad.nn.functional.loss.reduction import check_reduction, reduce_loss, r
 
 
 def difference(input: Array, target: Array) -> tuple[Array, Array]:
-    """Input and target in their common shape, with torch's warning if they had to be broadcast."""
+    """Input and target in their common shape and dtype, with torch's warning if they had to be broadcast."""
     input, target = jnp.asarray(input), jnp.asarray(target)
     if input.shape != target.shape:
         warnings.warn(
@@ -29,7 +30,7 @@ def difference(input: Array, target: Array) -> tuple[Array, Array]:
             UserWarning,
             stacklevel=users_level(),
         )
-    x, t = broadcast(input, target)
+    x, t = promoted(*broadcast(input, target))
     return x, t
 
 
@@ -42,7 +43,7 @@ def weighted(loss: Array, weight: Array, shape: tuple[int, ...], reduction: str,
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
-    terms, spread = broadcast(loss, weight)
+    terms, spread = promoted(*broadcast(loss, weight))
     product = terms * spread
     return jnp.sum(product) / jnp.sum(weight) if reduction == "mean" and by_weight else reduce_loss(product, reduction)
 
