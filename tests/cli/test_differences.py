@@ -14,6 +14,7 @@ import pytest
 from jaxgrad.cli._addresses import find
 from jaxgrad.cli._differences import DIFFERENCES, MOVED, NOWHERE_ELSE, ORDER, SAME
 from jaxgrad.cli._differences.twins import TWINS, canonical
+from tests.support.promotion import as_written
 
 torch = pytest.importorskip("torch", reason="the reference is not installed")
 pytest.importorskip("equinox")
@@ -141,6 +142,7 @@ def test_sizes_of_an_eps(variance, theirs, ours, size):
     assert abs(np.sqrt((variance + ours) / (variance + theirs)) - 1) == pytest.approx(size, rel=0.02)
 
 
+@as_written  # optax promotes
 def test_schedules_and_chains():
     theirs = jax.vmap(optax.cosine_onecycle_schedule(20, 1.0))(jnp.arange(20))
     parameter = torch.nn.Parameter(torch.ones(1))

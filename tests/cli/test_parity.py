@@ -104,7 +104,7 @@ def test_json_on_standard_output_is_json_alone(port, capsys):
 
 
 def test_the_bound_is_the_users(port, capsys):
-    assert main(["parity", port, "--steps", "1", "--quiet", "--bound", "0.0000001"]) == 1
+    assert main(["parity", port, "--steps", "3", "--quiet", "--bound", "0.0000001"]) == 1
     assert "differs" in capsys.readouterr().out
 
 

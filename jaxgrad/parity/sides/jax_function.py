@@ -78,7 +78,7 @@ class JaxFunctionRun:
             for phase in PHASES:
                 if phase in record and record[phase] is not None:
                     value = record[phase]
-                    phases[phase] = generator_of(value) if isinstance(value, Generator) else flat(value, phase)
+                    phases[phase] = generator_of(value) if isinstance(value, Generator) else by_path(value, phase)
             if "lr" not in phases and (lr := _lr(phases[OPTIMIZER_STATE])) is not None:
                 phases["lr"] = {"lr": lr}
         made = StepRecord(self._step, {name: value for name, value in phases.items() if value})
@@ -140,7 +140,7 @@ class JaxFunctionRun:
         return jax.enable_x64(self.float64 or x64_enabled())
 
 
-def flat(value: Any, phase: str) -> dict[str, np.ndarray]:
+def by_path(value: Any, phase: str) -> dict[str, np.ndarray]:
     """What a record says of a phase, by path; a single value has the phase's name."""
     leaves = {path: np.array(leaf) for path, leaf in _arrays(value)}
     if set(leaves) == {""}:
