@@ -91,9 +91,21 @@ class Source:
 
 def source(module: Any, loss_fn: Callable[..., Any] | None, training: bool) -> Source:
     """A module in its mode, copied, so that the caller's keeps its own."""
-    copied = copy.deepcopy(module).train(training)
+    copied = _copied(module).train(training)
     count_without_looking(torch(), copied)
     return Source(copied, loss_fn)
+
+
+def _copied(module: Any) -> Any:
+    """A module beside the caller's. A tensor that hooks compute anew at each call (``weight_norm``'s weight) has a
+    history, which torch does not copy; its value is enough."""
+    computed = [
+        each
+        for part in module.modules()
+        for each in vars(part).values()
+        if isinstance(each, torch().Tensor) and not each.is_leaf
+    ]
+    return copy.deepcopy(module, {id(each): each.detach().clone() for each in computed})
 
 
 def as_leaves(batch: Any) -> tuple[Structure, list[Any]]:

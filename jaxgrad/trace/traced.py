@@ -1,5 +1,6 @@
 """A traced module with its loss: parameters, buffers, and a loss function whose derivative is torch's own backward."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,6 +111,25 @@ class Traced:
         [(4, 2), (1, 2)]
         """
         self.shapes.of(batch)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it into a file, which ``trace.load`` reads where torch is not installed: :func:`jaxgrad.trace.save`.
+
+        Args:
+            path: a name; the form is that of ``.safetensors``.
+
+        >>> import tempfile
+        >>> import torch
+        >>> from jaxgrad import trace
+        >>> traced = trace.from_torch(torch.nn.Linear(2, 1), lambda out: out.sum(), (torch.ones(4, 2),))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     traced.save(f"{folder}/linear.safetensors")
+        ...     sorted(trace.load(f"{folder}/linear.safetensors").params)
+        ['bias', 'weight']
+        """
+        from jaxgrad.trace.store import save  # which makes objects of this class
+
+        save(self, path)
 
 
 def _loss(

@@ -67,6 +67,34 @@ def test_a_tied_parameter_stands_once_and_gets_the_sum(x64):
     assert distance(grads["0.weight"], to_numpy(module[0].weight.grad)).relative < 1e-12
 
 
+def test_a_weight_with_a_history_is_copied_by_value(x64):
+    """The older weight_norm keeps the weight that it computed, with its graph, which torch does not copy."""
+    with pytest.warns(FutureWarning):
+        module = torch.nn.utils.weight_norm(torch.nn.Linear(3, 2)).double()
+    batch = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    loss = torch.nn.functional.mse_loss(module(batch[0]), batch[1])
+    loss.backward()
+    traced = trace.from_torch(module, torch.nn.functional.mse_loss, batch)
+    _, grads = autograd.backward(traced.loss_fn, traced.params, *arrays(batch), has_aux=True)
+    for key, value in module.named_parameters():
+        assert distance(grads[key], to_numpy(value.grad)).relative < 1e-12, key
+
+
+def test_complex_numbers_of_a_size_and_an_angle(x64):
+    class Polar(torch.nn.Linear):
+        def forward(self, x):
+            size, angle = super().forward(x).unbind(1)
+            return torch.view_as_real(torch.polar(size, angle) ** 2)
+
+    module = Polar(3, 2).double()
+    batch = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    traced = trace.from_torch(module, torch.nn.functional.mse_loss, batch)
+    _, grads = autograd.backward(traced.loss_fn, traced.params, *arrays(batch), has_aux=True)
+    torch.nn.functional.mse_loss(module(batch[0]), batch[1]).backward()
+    for key, value in module.named_parameters():
+        assert distance(grads[key], to_numpy(value.grad)).relative < 1e-12, key
+
+
 def test_the_module_does_not_change():
     module, loss_fn, batch = linear()
     before = {name: value.clone() for name, value in module.state_dict().items()}

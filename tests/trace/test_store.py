@@ -23,7 +23,7 @@ def stored(tmp_path_factory):
     module[0].bias.requires_grad_(False)
     traced = trace.from_torch(module, torch.nn.functional.mse_loss, (torch.ones(4, 3), torch.ones(4, 4)))
     path = tmp_path_factory.mktemp("trace") / "model.safetensors"
-    trace.save(traced, path)
+    traced.save(path)
     return traced, path
 
 

@@ -117,6 +117,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "view_as_real": lambda x: jnp.stack([x.real, x.imag], -1),
     "view_as_complex": lambda x: jax.lax.complex(x[..., 0], x[..., 1]),
     "complex": jax.lax.complex,
+    "polar": lambda size, angle: jax.lax.complex(size * jnp.cos(angle), size * jnp.sin(angle)),
     "real": jnp.real,
     "imag": jnp.imag,
 }

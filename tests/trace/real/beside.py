@@ -46,8 +46,15 @@ def measure(name, build):
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
         module, loss_fn, batch = build()
-        batch = torch.utils._pytree.tree_map(lambda x: x.double() if x.is_floating_point() else x, batch)
+        batch = _double(batch)
         return _beside(name, module.double().train(), loss_fn, batch)
+
+
+def _double(batch):
+    def wider(x):
+        return x.double() if isinstance(x, torch.Tensor) and x.is_floating_point() else x
+
+    return torch.utils._pytree.tree_map(wider, batch)
 
 
 def _call(module, x):
@@ -56,7 +63,9 @@ def _call(module, x):
 
 def _beside(name, module, loss_fn, batch):
     traced, tracing = _timed(lambda: trace.from_torch(module, loss_fn, batch))
-    arrays = torch.utils._pytree.tree_map(lambda x: jnp.asarray(to_numpy(x)), batch)
+    arrays = torch.utils._pytree.tree_map(
+        lambda x: jnp.asarray(to_numpy(x)) if isinstance(x, torch.Tensor) else x, batch
+    )
     start = {key: np.asarray(value) for key, value in traced.params.items()}
     tx = optim.SGD(RATE, momentum=MOMENTUM)
 
@@ -65,6 +74,7 @@ def _beside(name, module, loss_fn, batch):
             return traced.loss_fn(params, *arrays, buffers=buffers, generator=generator)
 
         (loss, aux), grads = autograd.backward(loss_of, params, has_aux=True)
+        params = {**params, **(aux.params or {})}  # what the forward itself changes (max_norm of an embedding)
         params, opt_state = optim.step(tx, params, grads, opt_state)
         return (params, opt_state, aux.buffers, aux.generator), loss, grads
 
@@ -111,7 +121,7 @@ def sensitivity(build):
     for moved in (False, True):
         torch.manual_seed(0)
         module, loss_fn, batch = build()
-        batch = torch.utils._pytree.tree_map(lambda x: x.double() if x.is_floating_point() else x, batch)
+        batch = _double(batch)
         module = module.double().train()
         start = {key: to_numpy(value) for key, value in module.named_parameters()}
         with torch.no_grad():
