@@ -195,6 +195,8 @@ def main() -> None:
     chosen = random.Random(options.seed).sample(everything, min(options.sample, len(everything)))
     if not survives(files[0], ast.parse(files[0].read_text()), options.tests, options.timeout):
         sys.exit("the tests fail on the library as it is")
+    if survives(files[0], ast.parse("raise ImportError"), options.tests, options.timeout):
+        sys.exit(f"the tests pass without {files[0]}: mutants do not reach them")
     alive = []
     for path, number, change, words in sorted(chosen, key=lambda each: (each[0], each[1])):
         if survives(path, mutated(path, number, change), options.tests, options.timeout):

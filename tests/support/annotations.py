@@ -195,5 +195,5 @@ class _Finder(importlib.machinery.PathFinder):
 
 
 def install() -> None:
-    """From here on, modules of the package that are imported are checked."""
-    sys.meta_path.insert(0, _Finder)
+    """From here on, modules that are imported are checked; a finder that already stands in front goes first."""
+    sys.meta_path.insert(sys.meta_path.index(importlib.machinery.PathFinder), _Finder)
