@@ -150,7 +150,9 @@ def _gradients(context: Context, deviation: Deviation, step: int) -> Tensors:
 
 def _clipped(context: Context, deviation: Deviation, step: int) -> Tensors:
     as_recorded = deviation.gradients is None and deviation.clip is None
-    if as_recorded and PHASES.index(context.phase) > PHASES.index("clipped"):
+    # behind the divergence the reference's clipped gradients are of other parameters: the candidate's own are clipped
+    made = bool(clip_options(context) and context.wrong("grads", step)) and not context.wrong("clipped", step)
+    if as_recorded and not made and PHASES.index(context.phase) > PHASES.index("clipped"):
         recorded = gradients_only(context.own("clipped", step), context.right("grads", step))
         if recorded:
             return {name: wide(value) for name, value in recorded.items()}

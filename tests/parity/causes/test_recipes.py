@@ -72,3 +72,30 @@ def test_padding_like_same(stride, dilation, size):
         torch, torch.nn.functional.conv2d, (torch.tensor(x), torch.tensor(w), None, stride, 1, dilation), {}
     )
     assert np.allclose(found.numpy(), wanted, atol=1e-5)
+
+
+def clipped_adam(beta1, steps=3):
+    """Adam behind a clip: the gradients depend on the parameters, so that two runs have others once they have parted."""
+    rng = np.random.default_rng(1)
+    p, lr, beta2, found = {"w": rng.normal(size=(3, 4))}, 0.05, 0.99, []
+    start, target = dict(p), rng.normal(size=(3, 4))
+    m = v = np.zeros((3, 4))
+    for t in range(1, steps + 1):
+        grad = p["w"] * (1 + t % 2) - target
+        clipped = grad * min(1.0, 0.5 / (np.linalg.norm(grad) + 1e-6))
+        m, v = beta1 * m + (1 - beta1) * clipped, beta2 * v + (1 - beta2) * clipped**2
+        p = {"w": p["w"] - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + 1e-8)}
+        record = {"grads": {"w": grad}, "clipped": {"w": clipped}, "lr": {"lr": np.asarray(lr)}, "params": p}
+        found.append(record)
+    return start, found
+
+
+@pytest.mark.parametrize("tells", [("grads", "params"), ("grads", "clipped", "params")])
+def test_a_constant_behind_a_clip_that_the_candidate_does_not_write_down(tells):
+    """The next step, which confirms it, is of the candidate's gradients, clipped anew."""
+    start, right = clipped_adam(0.9)
+    wrong = [{phase: record[phase] for phase in tells} for record in clipped_adam(0.95)[1]]
+    group = {"params": ["w"], "lr": 0.05, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.0}
+    meta = {"optimizer": {"class": "Adam", "groups": [group]}, "clip": 0.5}
+    cause = explained(right, wrong, "params", "w", meta, {"params": start}, step=1)
+    assert cause is not None and cause.name == "another_beta1" and cause.parameters["beta1"] == 0.95
