@@ -75,7 +75,7 @@ def test_padding_like_same(stride, dilation, size):
 
 
 def clipped_adam(beta1, steps=3):
-    """Adam behind a clip: the gradients depend on the parameters, so that two runs have others once they have parted."""
+    """Adam behind a clip; its gradients depend on the parameters, so that runs that have parted get others."""
     rng = np.random.default_rng(1)
     p, lr, beta2, found = {"w": rng.normal(size=(3, 4))}, 0.05, 0.99, []
     start, target = dict(p), rng.normal(size=(3, 4))
