@@ -124,14 +124,16 @@ def _whole(module: Any, loss_fn: Callable[..., Any] | None, structure: Structure
             self.loss_fn = loss_fn
             self.output: Structure = 0
             self.returned = Returned()
+            self.assigned: set[str] = set()
 
         def forward(self, *leaves: Any) -> tuple[Any, ...]:
             batch = rebuilt(structure, leaves)
             self.returned.restart()
-            if self.loss_fn is not None:
-                loss = _scalar(self.loss_fn(_call(self.module, batch[0]), *batch[1:]))
-                return loss, *self.returned.tensors
-            self.output, outputs = structure_of(_plain(_call(self.module, batch)))
+            with _assigned_in_place(self, self.assigned):
+                if self.loss_fn is not None:
+                    loss = _scalar(self.loss_fn(_call(self.module, batch[0]), *batch[1:]))
+                    return loss, *self.returned.tensors
+                self.output, outputs = structure_of(_plain(_call(self.module, batch)))
             return tuple(each.clone() for each in outputs)  # an output that is a view of an input stays in the graph
 
     return Whole()
@@ -174,6 +176,36 @@ def _of_one_shape(leaves: list[Any]) -> list[Any]:
 
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # tensors that a closure holds are constants of the graph
     return [mode.from_tensor(each) for each in leaves]
+
+
+@contextmanager
+def _assigned_in_place(whole: Any, assigned: set[str]) -> Iterator[None]:
+    """A buffer that the forward replaces (``self.steps = self.steps + 1``) takes the new value in place, which
+    is what a graph can tell. Torch runs the forward first to see what changes, and then once more with its backward:
+    there the forward works on a copy of such a buffer, whose value the backward may need."""
+    before = dict(whole.named_buffers())
+    for name in assigned:
+        _put(whole, name, before[name].clone())
+    handed = dict(whole.named_buffers())
+    yield
+    after = {name: whole.get_buffer(name) for name in before}
+    assigned.update(name for name in before if after[name] is not handed.get(name))
+    # all values are read before one is written: two buffers may have changed places
+    changed = {name: after[name].detach().clone() for name in before if after[name] is not before[name]}
+    for name, value in changed.items():
+        if value.shape != before[name].shape or value.dtype != before[name].dtype:
+            raise TypeError(
+                f"the buffer {name.removeprefix('module.')} becomes {value.dtype}{list(value.shape)}, and was "
+                f"{before[name].dtype}{list(before[name].shape)}"
+            )
+        with torch().no_grad():
+            before[name].copy_(value)
+        _put(whole, name, before[name])
+
+
+def _put(whole: Any, name: str, value: Any) -> None:
+    place, _, last = name.rpartition(".")
+    whole.get_submodule(place)._buffers[last] = value
 
 
 @contextmanager

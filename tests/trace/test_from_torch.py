@@ -80,6 +80,45 @@ def test_a_weight_with_a_history_is_copied_by_value(x64):
         assert distance(grads[key], to_numpy(value.grad)).relative < 1e-12, key
 
 
+class Assigns(torch.nn.Linear):
+    """Puts other tensors in the place of its buffers."""
+
+    def __init__(self, grows=False):
+        super().__init__(3, 3)
+        self.grows = grows
+        self.register_buffer("first", torch.ones(3))
+        self.register_buffer("second", torch.zeros(3))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x):
+        x = super().forward(x) * self.first
+        self.first, self.second = self.second, self.first
+        self.first[0] = x.detach().mean()
+        self.steps = self.steps + 1
+        if self.grows:
+            self.second = torch.cat([self.second, self.second])
+        return x + self.steps
+
+
+def test_a_buffer_that_is_assigned_to_changes(x64):
+    module = Assigns().double()
+    batch = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    traced = trace.from_torch(module, torch.nn.functional.mse_loss, batch)
+    buffers = traced.buffers
+    for _ in range(3):
+        expected = torch.nn.functional.mse_loss(module(batch[0]), batch[1])
+        loss, aux = traced.loss_fn(traced.params, *arrays(batch), buffers=buffers)
+        buffers = aux.buffers
+        assert distance(loss, to_numpy(expected)).relative < 1e-12
+    for key, value in module.named_buffers():
+        assert distance(buffers[key], to_numpy(value)).relative < 1e-12, key
+
+
+def test_a_buffer_of_another_shape_is_refused():
+    with pytest.raises(RuntimeError, match=r"the buffer second becomes torch.float32\[6\], and was torch.float32\[3\]"):
+        trace.from_torch(Assigns(grows=True), torch.nn.functional.mse_loss, (torch.ones(4, 3), torch.ones(4, 3)))
+
+
 def test_complex_numbers_of_a_size_and_an_angle(x64):
     class Polar(torch.nn.Linear):
         def forward(self, x):
