@@ -33,7 +33,7 @@ _CTC_BACKWARD = (
 
 
 def kept_whole() -> Any:
-    """A mode of torch under which recurrent layers and the CTC loss are one operation each."""
+    """A mode of torch under which recurrent layers and the CTC loss are one operation each, and some losses exact."""
     import torch
     from torch.overrides import TorchFunctionMode
 
@@ -48,6 +48,8 @@ def kept_whole() -> Any:
                 return _ctc(torch, *args, **(kwargs or {}))
             if func is torch.nn.functional.gaussian_nll_loss:
                 return _gaussian(torch, *args, **(kwargs or {}))
+            if func is torch.nn.functional.multilabel_margin_loss:
+                return _multilabel_margin(torch, *args, **(kwargs or {}))
             if func in unchecked:
                 return unchecked[func](*args, **(kwargs or {}))[0]
             padded = name in _NAMES and len(args) == 9 and isinstance(args[2], list | tuple)
@@ -141,6 +143,26 @@ def _gaussian(
     loss = 0.5 * (torch.log(limited) + (input - target) ** 2 / limited)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
+    return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
+
+
+def _multilabel_margin(
+    torch: Any, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Any:
+    """What torch's kernel computes; torch's own decomposition, which tracing would take, lets the places behind the
+    first -1 count as targets too.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = torch.nn._reduction.legacy_get_string(size_average, reduce)
+    x, y = torch.atleast_2d(input), torch.atleast_2d(target)
+    classes = torch.arange(x.shape[-1], device=x.device)
+    listed = torch.cumsum((y < 0).to(torch.int64), -1) == 0
+    labels = torch.where(listed, y, 0)
+    is_target = ((labels.unsqueeze(-1) == classes) & listed.unsqueeze(-1)).any(-2)
+    z = 1 - torch.gather(x, -1, labels).unsqueeze(-1) + x.unsqueeze(-2)
+    counts = listed.unsqueeze(-1) & ~is_target.unsqueeze(-2) & (z > 0)
+    loss = torch.where(counts, z, 0).sum((-2, -1)) / x.shape[-1]
+    loss = loss if input.dim() == 2 else loss.squeeze(0)
     return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
 
 

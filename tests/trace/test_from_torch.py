@@ -1,5 +1,7 @@
 """A traced module beside eager torch: loss, every gradient, every buffer, the generator; and whole training steps."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -218,3 +220,17 @@ def test_losses_that_torch_cannot_trace_alone(x64):
         theirs.backward()
         assert distance(loss, to_numpy(theirs)).relative < 1e-12
         assert distance(grads["0.weight"], to_numpy(base[0].weight.grad)).relative < 1e-10
+
+
+@pytest.mark.parametrize(("shape", "reduction"), [((3, 5), "mean"), ((3, 5), "sum"), ((5,), "mean")])
+def test_margins_of_several_labels_are_the_kernels_not_the_decompositions(shape, reduction, x64):
+    torch.manual_seed(3)
+    module = torch.nn.Linear(4, 5).double()
+    x, labels = torch.randn(*shape[:-1], 4, dtype=torch.float64), torch.randint(-1, 5, shape)
+    loss_fn = partial(torch.nn.functional.multilabel_margin_loss, reduction=reduction)
+    traced = trace.from_torch(module, loss_fn, (x, labels))
+    (loss, _), grads = autograd.backward(traced.loss_fn, traced.params, *arrays((x, labels)), has_aux=True)
+    theirs = loss_fn(module(x), labels)
+    theirs.backward()
+    assert distance(loss, to_numpy(theirs)).relative < 1e-12
+    assert distance(grads["weight"], to_numpy(module.weight.grad)).relative < 1e-10
