@@ -34,8 +34,8 @@ parameter, relative to the distance it moved, and whether the generator stands w
 far torch lies from itself after these steps when it starts one last place away: that much is decided by rounding.
 Models that cast to float32 themselves (a loss or a norm in single precision) are compared in that precision, and marked
 so; torch's own is that of a double's last place for them too. What is above 1e-9 after {steps} steps is as far apart
-as torch is from itself: BatchNorms that see a few numbers a channel. EfficientNet, RegNet, ShuffleNet and the MobileNets
-are given images of 64 pixels, for at 32 their last BatchNorms see four numbers a channel, and nothing but rounding decides.
+as torch is from itself: BatchNorms that see a few numbers a channel. EfficientNet, RegNet, ShuffleNet and MobileNets
+get images of 64 pixels; at 32 their last BatchNorms see four numbers a channel, and nothing but rounding decides.
 *nodes*: operations of the joint graph, forward and backward; *kinds*: how many different ones. Times are seconds on the
 two cores of a busy machine: what to expect at most.
 
