@@ -40,16 +40,20 @@ def fit(context: Context, predict: Predict, grid: Iterable[float]) -> float | No
             return None
         best = int(np.argmin(costs))
         low, high = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
-        found = _narrowed(lambda value: _cost(context, predict, value), low, high, costs[best])
+        found = _narrowed(lambda value: _cost(context, predict, value), low, high, points[best], costs[best])
         least = min(_cost(context, predict, found), costs[best])
         found = found if least < costs[best] else points[best]
         return _shortest(lambda value: _cost(context, predict, value), found, least)
 
 
-def _narrowed(cost: Callable[[float], float], low: float, high: float, begin: float) -> float:
-    """Golden section, in logarithms where the bracket spans more than a factor of ten."""
+def _narrowed(cost: Callable[[float], float], low: float, high: float, start: float, begin: float) -> float:
+    """Golden section, in logarithms where the bracket spans more than a factor of ten.
+
+    ``start`` is the best point so far, at the cost ``begin``: while both sections cost as much or more, as on a
+    plateau, the side is kept that it lies on.
+    """
     logarithmic = low > 0 and high / low > 10
-    a, b = (float(np.log(low)), float(np.log(high))) if logarithmic else (low, high)
+    a, b, start = (float(np.log(x)) for x in (low, high, start)) if logarithmic else (low, high, start)
     value = np.exp if logarithmic else float
     ratio = (5**0.5 - 1) / 2
     c, d = b - ratio * (b - a), a + ratio * (b - a)
@@ -57,7 +61,9 @@ def _narrowed(cost: Callable[[float], float], low: float, high: float, begin: fl
     for section in range(SECTIONS):
         if section == TRIED and min(at_c, at_d) > begin / 2:
             break
-        if at_c < at_d:
+        plateau = min(at_c, at_d) >= begin and not c < start < d
+        downwards = start <= c if plateau else at_c < at_d
+        if downwards:
             b, d, at_d = d, c, at_c
             c = b - ratio * (b - a)
             at_c = cost(float(value(c)))
