@@ -133,7 +133,7 @@ def gammaln(input: Num[Array, "*shape"]) -> Float[Array, "*shape"]:
     return lgamma(input)
 
 
-def polygamma(n: int | Num[Array, "*shape"], input: int | Num[Array, "*shape"]) -> Float[Array, "*shape"]:
+def polygamma(n: int | Num[Array, "..."], input: int | Num[Array, "..."]) -> Float[Array, "..."]:
     r"""Mirror of ``torch.polygamma``: the n-th derivative of :func:`digamma`.
 
     For n >= 2 it is JAX's, whose zeta function is more exact below 0 than torch's (they differ there by up to 1e-5).

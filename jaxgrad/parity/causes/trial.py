@@ -27,6 +27,10 @@ _AGAIN = ("clipped", "lr", "optimizer", "params")
 """Phases of a step in which what is wrong is wrong in the next step too."""
 
 
+_CHANGING = frozenset({"another_lr"})
+"""Rules whose constant may be another at every step: a learning rate falls, a limit or a decay does not."""
+
+
 class Candidate(NamedTuple):
     """One explanation that convinces; simpler are those that fit fewer numbers, then those of earlier rules."""
 
@@ -66,20 +70,23 @@ def _tried(context: Context, rules: Sequence[Rule]) -> Cause | None:
 
 def _lasting(context: Context, found: list[Candidate]) -> list[Candidate]:
     """Those that explain the next step too, from what the candidate had by then; the first step of an Adam, say, cannot
-    tell one constant from another. Where none does, fitted constants have nothing to choose between them."""
+    tell one constant from another. Where none does, a learning rate may have changed; other fitted constants have
+    nothing to choose between them."""
     if len({each.rule.name for each in found}) < 2 or context.phase not in _AGAIN:
         return found
     later = context.later()
     if later is None:
         return found
     lasting = [each for each in found if _holds(later, each)]
+    lasting = lasting or [each for each in found if each.rule.name in _CHANGING and _holds(later, each, changed=True)]
     return lasting or [each for each in found if not each.fitted or replay(later, RIGHT) is None]
 
 
-def _holds(later: Context, candidate: Candidate) -> bool:
+def _holds(later: Context, candidate: Candidate, changed: bool = False) -> bool:
     for prediction in candidate.rule.predictions(later):
         weight = weigh(later, prediction)
-        if weight is not None and weight.convinces(0) and _same(prediction.parameters, candidate.prediction.parameters):
+        lasts = changed or _same(prediction.parameters, candidate.prediction.parameters)
+        if weight is not None and weight.convinces(0) and lasts:
             return True
     return False
 
