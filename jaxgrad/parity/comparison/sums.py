@@ -49,7 +49,7 @@ def sums(sides: list[list[np.ndarray]], sizes: np.ndarray, *, moves: bool) -> Su
     parts = [_sums_of(cut, np.array([len(cut[0])]), moves=moves) for cut in cuts]
     columns = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Sums)}
     at = int(np.argmax(columns["peak"]))
-    whole = {name: np.array([math.hypot(*columns[name])]) for name in ("norm", "size", "moved")}
+    whole = {name: np.array([_joined(columns[name])]) for name in ("norm", "size", "moved")}
     whole |= {name: np.max(columns[name], keepdims=True) for name in ("most", "tallest", "widest", "absolute", "peak")}
     return Sums(**whole, worst=columns["worst"][at : at + 1] + at * _PART)
 
@@ -94,7 +94,7 @@ def distances(sides: list[list[np.ndarray]], sizes: np.ndarray) -> np.ndarray:
     if (cuts := _cuts(sides, sizes)) is None:
         return _distances_of([_flat(side) for side in sides], sizes)
     parts = np.array([_distances_of(cut, np.array([len(cut[0])])) for cut in cuts])[..., 0]
-    norms = [math.hypot(*parts[:, run, 0].tolist()) for run in range(parts.shape[1])]
+    norms = [_joined(parts[:, run, 0]) for run in range(parts.shape[1])]
     return np.stack([np.array(norms), parts[:, :, 1].max(0)], 1)[..., None]
 
 
@@ -133,6 +133,11 @@ def _real(array: np.ndarray) -> np.ndarray:
 def size_of(array: np.ndarray) -> int:
     """How many real numbers an array holds."""
     return array.size * (2 if array.dtype.kind == "c" else 1)
+
+
+def _joined(norms: np.ndarray) -> float:
+    """The norm of parts with these norms; nan beside infinity is nan, as for the whole (``hypot`` says inf)."""
+    return math.nan if np.isnan(norms).any() else math.hypot(*norms.tolist())
 
 
 def _norms(d: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
